@@ -1,0 +1,3 @@
+#include "base/fault.h"
+
+fault_hook_t *fault_hook = NULL;
