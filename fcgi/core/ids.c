@@ -1,0 +1,95 @@
+#include "core/ids.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t last_stamp; // milliseconds << 12 | counter: RFC 9562, section 6.2, method 1
+
+static uint64_t next_stamp(void)
+{
+    uint64_t now = (uint64_t)(clock_wall_us() / 1000) << 12;
+    pthread_mutex_lock(&last_lock);
+    last_stamp = now > last_stamp ? now : last_stamp + 1;
+    uint64_t stamp = last_stamp;
+    pthread_mutex_unlock(&last_lock);
+    return stamp;
+}
+
+void id_from_bytes(const uint8_t bytes[ID_BYTES], char out[ID_TEXT])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = out;
+    for (int i = 0; i < ID_BYTES; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        *p++ = hex[bytes[i] >> 4];
+        *p++ = hex[bytes[i] & 15];
+    }
+    *p = '\0';
+}
+
+static void put_time(uint8_t bytes[ID_BYTES], uint64_t ms)
+{
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+}
+
+void id_bound(int64_t ms, char out[ID_TEXT])
+{
+    uint8_t bytes[ID_BYTES] = {0};
+    put_time(bytes, ms < 0 ? 0 : (uint64_t)ms);
+    id_from_bytes(bytes, out);
+}
+
+void id_new(char out[ID_TEXT])
+{
+    uint8_t bytes[ID_BYTES];
+    uint64_t stamp = next_stamp();
+    put_time(bytes, stamp >> 12);
+    bytes[6] = (uint8_t)(0x70 | ((stamp >> 8) & 0x0f));
+    bytes[7] = (uint8_t)stamp;
+    randombytes_buf(bytes + 8, 8);
+    bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
+    id_from_bytes(bytes, out);
+}
+
+bool id_to_bytes(const char *text, uint8_t out[ID_BYTES])
+{
+    if (strlen(text) != ID_TEXT - 1)
+        return false;
+    int n = 0;
+    for (const char *p = text; *p;) {
+        ptrdiff_t at = p - text;
+        if (at == 8 || at == 13 || at == 18 || at == 23) {
+            if (*p++ != '-')
+                return false;
+            continue;
+        }
+        int high = str_hex(p[0]), low = str_hex(p[1]);
+        if (high < 0 || low < 0 || (p[0] >= 'A' && p[0] <= 'F') || (p[1] >= 'A' && p[1] <= 'F'))
+            return false;
+        out[n++] = (uint8_t)(high << 4 | low);
+        p += 2;
+    }
+    return true;
+}
+
+bool id_valid(const char *text)
+{
+    uint8_t bytes[ID_BYTES];
+    return id_to_bytes(text, bytes);
+}
+
+int64_t id_time_ms(const uint8_t bytes[ID_BYTES])
+{
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | bytes[i];
+    return ms;
+}
