@@ -1,0 +1,134 @@
+#include "keeper/roster.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/str.h"
+
+enum {
+    FUNCTIONS_MAX = 8192,
+    SHORT_NS = 10 * 1000 * 1000,    // calls up to this
+    PATIENCE_NS = 20 * 1000 * 1000, // are waited for up to this
+    CALLS = 8,                      // what the time of a call is an average of, about
+};
+
+static void forget(roster_t *all, function_t *f)
+{
+    HASH_DEL(all->by_id, f);
+    free(f);
+}
+
+void roster_free(roster_t *all)
+{
+    function_t *f, *next;
+    HASH_ITER (hh, all->by_id, f, next)
+        forget(all, f);
+    *all = (roster_t){0};
+}
+
+static void make_room(roster_t *all)
+{
+    function_t *f, *next;
+    if (HASH_COUNT(all->by_id) < FUNCTIONS_MAX)
+        return;
+    HASH_ITER (hh, all->by_id, f, next) {
+        if (f->leased || f->waiters)
+            continue;
+        forget(all, f);
+        return;
+    }
+}
+
+function_t *roster_get(roster_t *all, const char *id)
+{
+    function_t *f;
+    HASH_FIND_STR(all->by_id, id, f);
+    if (f) {
+        // The table keeps the order of insertion.
+        HASH_DEL(all->by_id, f);
+    } else {
+        make_room(all);
+        f = calloc(1, sizeof *f);
+        if (!f)
+            return NULL;
+        str_copy(f->id, sizeof f->id, id);
+        f->revision = -1;
+    }
+    HASH_ADD_STR(all->by_id, id, f);
+    return f;
+}
+
+void roster_changed(function_t *f, int64_t revision, bool deleted)
+{
+    f->deleted = f->deleted || deleted;
+    if (revision > f->revision)
+        f->revision = revision;
+}
+
+revision_check_t roster_check(const function_t *f, const lease_request_t *want)
+{
+    if (!want->check_revision)
+        return REVISION_OK;
+    if (f->deleted)
+        return REVISION_GONE;
+    return want->revision < f->revision ? REVISION_STALE : REVISION_OK;
+}
+
+bool roster_alike(const lease_request_t *a, const lease_request_t *b)
+{
+    return a->revision == b->revision && a->language == b->language && a->runtime == b->runtime &&
+           a->memory_mb == b->memory_mb && a->cpu_millis == b->cpu_millis &&
+           a->disk_mb == b->disk_mb && str_eq(a->function_id, b->function_id);
+}
+
+bool roster_may_lease(const function_t *f, const lease_request_t *want)
+{
+    return f->leased < want->max_concurrency;
+}
+
+int64_t roster_patience_ns(const waiter_t *w)
+{
+    return w->since_ns + PATIENCE_NS;
+}
+
+bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns)
+{
+    return w->want.isolation == ISOLATION_FUNCTION && f->leased > 0 && f->call_ns > 0 &&
+           f->call_ns <= SHORT_NS && now_ns < roster_patience_ns(w);
+}
+
+void roster_called(function_t *f, int64_t ns)
+{
+    f->call_ns += f->call_ns ? (ns - f->call_ns) / CALLS : ns;
+}
+
+void roster_wait(roster_t *all, function_t *f, waiter_t *w)
+{
+    if (!f->waiters)
+        DL_APPEND(all->turns, f);
+    DL_APPEND(f->waiters, w);
+    w->function = f;
+    f->waiting++;
+    all->waiting++;
+}
+
+void roster_drop(roster_t *all, waiter_t *w)
+{
+    function_t *f = w->function;
+    if (!f)
+        return;
+    DL_DELETE(f->waiters, w);
+    if (!f->waiters)
+        DL_DELETE(all->turns, f);
+    w->function = NULL;
+    f->waiting--;
+    all->waiting--;
+}
+
+void roster_served(roster_t *all, function_t *f)
+{
+    if (!f->waiters)
+        return;
+    DL_DELETE(all->turns, f);
+    DL_APPEND(all->turns, f);
+}
