@@ -1,0 +1,277 @@
+// Counting calls: rows are read with a lock, added to here and written back, because latency buckets
+// cannot be summed by SQL where they are packed. Connections read what is committed (db/pool.c), so a
+// look for a row that is not there locks nothing.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "core/json.h"
+#include "model/metric_row.h"
+
+enum {
+    ROWS_MAX = 64, // of one statement, and in memory at once
+    SCOPES = 3,
+    KEY_COUNT = 4, // owner_id, too
+    SQL_MAX = 32 * 1024,
+    PACKED_MAX = 64 * 1024, // of all histograms and errors of ROWS_MAX rows, each
+};
+
+// One call in one scope of one level.
+typedef struct {
+    uint8_t scope[ID_BYTES];
+    int64_t t;
+    runtime_t runtime;
+    const char *scope_id, *owner_id;
+    const invocation_t *call;
+} entry_t;
+
+// A row; the entries of its calls lie one after the other.
+typedef struct {
+    const entry_t *entries;
+    size_t count;
+    bool there;
+} cell_t;
+
+// ---- which rows
+
+static int by_key(const void *a, const void *b)
+{
+    const entry_t *x = a, *y = b;
+    int order = memcmp(x->scope, y->scope, ID_BYTES);
+    if (order)
+        return order;
+    if (x->t != y->t)
+        return x->t < y->t ? -1 : 1;
+    return (int)x->runtime - (int)y->runtime;
+}
+
+static void put_entries(const invocation_t *call, metric_level_t level, entry_t out[SCOPES])
+{
+    const char *const scopes[SCOPES] = {call->function_id, call->owner_id, METRIC_SYSTEM};
+    const char *const owners[SCOPES] = {call->owner_id, call->owner_id, METRIC_SYSTEM};
+    uint8_t id[ID_BYTES] = {0};
+    int64_t seconds = metric_level_seconds(level);
+    id_to_bytes(call->id, id);
+    int64_t at = id_time_ms(id) / 1000;
+    for (int i = 0; i < SCOPES; i++) {
+        out[i] = (entry_t){.t = seconds ? at - at % seconds : 0,
+                           .runtime = call->runtime,
+                           .scope_id = scopes[i],
+                           .owner_id = owners[i],
+                           .call = call};
+        id_to_bytes(scopes[i], out[i].scope);
+    }
+}
+
+// Sorts the entries and makes cells of them; how many.
+static size_t make_cells(entry_t *entries, size_t count, cell_t *cells)
+{
+    size_t made = 0;
+    qsort(entries, count, sizeof *entries, by_key);
+    for (size_t i = 0; i < count; i++) {
+        if (!i || by_key(&entries[i - 1], &entries[i]) != 0)
+            cells[made++] = (cell_t){.entries = &entries[i]};
+        cells[made - 1].count++;
+    }
+    return made;
+}
+
+static cell_t *cell_of(cell_t *cells, size_t count, const metric_key_t *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cells[i].entries->t == key->t && cells[i].entries->runtime == key->runtime &&
+            str_eq(cells[i].entries->scope_id, key->scope_id))
+            return &cells[i];
+    return NULL;
+}
+
+// ---- reading
+
+static int read_locked(db_t *db, metric_level_t level, cell_t *cells, metric_t *metrics,
+                       size_t count, bool only_missing, err_t *err)
+{
+    cleanup_buf buf_t sql = BUF_INIT(SQL_MAX);
+    db_value_t values[ROWS_MAX * 3];
+    size_t n = 0;
+    buf_adds(&sql, "SELECT " METRIC_KEY_COLUMNS ", " METRIC_VALUE_COLUMNS " FROM ");
+    buf_addf(&sql, "%s FORCE INDEX (PRIMARY) WHERE ", metric_table(level));
+    for (size_t i = 0; i < count; i++) {
+        const entry_t *e = cells[i].entries;
+        if (only_missing && cells[i].there)
+            continue;
+        buf_adds(&sql, n ? " OR " : "");
+        buf_adds(&sql, "(scope_id = ? AND t = ? AND runtime = ?)");
+        values[n++] = db_id(e->scope_id);
+        values[n++] = db_int(e->t);
+        values[n++] = db_text(RUNTIME_WORDS[e->runtime]);
+    }
+    buf_adds(&sql, " ORDER BY scope_id, t, runtime FOR UPDATE");
+    cleanup_db_rows db_rows_t *rows = db_query(db, buf_str(&sql), values, n, err);
+    if (!rows)
+        return -1;
+    int more;
+    while ((more = db_next(rows, err)) > 0) {
+        row_t row = {.rows = rows};
+        metric_key_t key;
+        metric_take_key(&row, &key);
+        cell_t *cell = cell_of(cells, count, &key);
+        if (!cell)
+            return err_set(err, ERR_INTERNAL, "metrics: a row that nobody asked for");
+        cell->there = true;
+        if (metric_take_values(&row, &metrics[cell - cells], err) < 0)
+            return -1;
+    }
+    return more;
+}
+
+// ---- writing
+
+static void pack_errors(const metric_t *m, buf_t *out)
+{
+    if (!m->error_count)
+        return;
+    buf_adds(out, "\n"); // where a JSON text may begin
+    json_begin(out, NULL, '{');
+    for (size_t i = 0; i < m->error_count; i++)
+        json_add_int(out, m->errors[i].type, m->errors[i].count);
+    json_end(out, '}');
+}
+
+// The texts of a row lie in `packed`, which grows: they are placed when it is complete.
+typedef struct {
+    size_t histograms, errors, end;
+} piece_t;
+
+static void put_row(const cell_t *cell, const metric_t *m, const char *packed, const piece_t *piece,
+                    db_value_t *out)
+{
+    const entry_t *e = cell->entries;
+    size_t n = 0;
+    out[n++] = db_id(e->scope_id);
+    out[n++] = db_int(e->t);
+    out[n++] = db_text(RUNTIME_WORDS[e->runtime]);
+    out[n++] = db_id(e->owner_id);
+    for (int i = 0; i < METRIC_SUM_COUNT; i++)
+        out[n++] = db_int(m->sums[i]);
+    out[n++] = m->memory_max_bytes ? db_int(m->memory_max_bytes) : db_null();
+    out[n++] = db_blob(m->last_id, ID_BYTES);
+    out[n++] = db_text(INVOCATION_STATUS_WORDS[m->last_status]);
+    out[n++] = db_blob(packed + piece->histograms, piece->errors - piece->histograms);
+    out[n++] = db_textn(packed + piece->errors, piece->end - piece->errors);
+}
+
+static void add_insert(buf_t *sql, metric_level_t level, size_t rows)
+{
+    buf_addf(sql,
+             "INSERT INTO %s (" METRIC_KEY_COLUMNS ", owner_id, " METRIC_VALUE_COLUMNS ") VALUES ",
+             metric_table(level));
+    for (size_t row = 0; row < rows; row++) {
+        buf_adds(sql, row ? ",(?" : "(?");
+        for (int i = 1; i < KEY_COUNT + METRIC_VALUE_COUNT; i++)
+            buf_adds(sql, ",?");
+        buf_addc(sql, ')');
+    }
+}
+
+static void add_replacing(buf_t *sql)
+{
+    static const char *const columns[] = {
+#define X(name, column) column,
+        METRIC_SUMS(X)
+#undef X
+            "memory_max_bytes",
+        "last_id", "last_status", "histograms", "errors"};
+    buf_adds(sql, " ON DUPLICATE KEY UPDATE ");
+    for (int i = 0; i < METRIC_VALUE_COUNT; i++)
+        buf_addf(sql, "%s%s = VALUES(%s)", i ? ", " : "", columns[i], columns[i]);
+}
+
+// Writes the rows over those that are there; with `only_missing` makes those that are not, and leaves
+// alone what somebody else made meanwhile.
+static int write_rows(db_t *db, metric_level_t level, const cell_t *cells, const metric_t *metrics,
+                      size_t count, bool only_missing, err_t *err)
+{
+    cleanup_buf buf_t sql = BUF_INIT(SQL_MAX);
+    cleanup_buf buf_t packed = BUF_INIT(ROWS_MAX * PACKED_MAX);
+    size_t columns = KEY_COUNT + METRIC_VALUE_COUNT, n = 0;
+    piece_t pieces[ROWS_MAX];
+    cleanup_free db_value_t *values = calloc(count * columns, sizeof *values);
+    if (!values)
+        return err_set(err, ERR_INTERNAL, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        pieces[i].histograms = packed.len;
+        histogram_pack(metrics[i].histograms, METRIC_HISTOGRAMS, &packed);
+        pieces[i].errors = packed.len;
+        pack_errors(&metrics[i], &packed);
+        pieces[i].end = packed.len;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!only_missing || !cells[i].there)
+            put_row(&cells[i], &metrics[i], buf_str(&packed), &pieces[i], values + columns * n++);
+    add_insert(&sql, level, n);
+    if (only_missing)
+        buf_adds(&sql, " ON DUPLICATE KEY UPDATE scope_id = scope_id");
+    else
+        add_replacing(&sql);
+    if (buf_failed(&sql) || buf_failed(&packed))
+        return err_set(err, ERR_INTERNAL, "out of memory");
+    return db_exec(db, buf_str(&sql), values, n * columns, NULL, err);
+}
+
+static bool all_there(const cell_t *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!cells[i].there)
+            return false;
+    return true;
+}
+
+// At most ROWS_MAX rows.
+static int store_cells(db_t *db, metric_level_t level, cell_t *cells, size_t count, err_t *err)
+{
+    cleanup_free metric_t *metrics = calloc(count, sizeof *metrics);
+    if (!metrics)
+        return err_set(err, ERR_INTERNAL, "out of memory");
+    if (read_locked(db, level, cells, metrics, count, false, err) < 0)
+        return -1;
+    if (!all_there(cells, count) && (write_rows(db, level, cells, metrics, count, true, err) < 0 ||
+                                     read_locked(db, level, cells, metrics, count, true, err) < 0))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        for (size_t e = 0; e < cells[i].count; e++)
+            metric_add(&metrics[i], cells[i].entries[e].call);
+    return write_rows(db, level, cells, metrics, count, false, err);
+}
+
+// Few sizes of statements, so that few are prepared.
+static size_t portion(size_t count)
+{
+    enum { EXACT = 4 };
+    size_t n = ROWS_MAX;
+    while (n > count && n > EXACT)
+        n /= 2;
+    return n > count ? count : n;
+}
+
+int metric_store(db_t *db, const invocation_t *items, const bool *inserted, size_t count,
+                 err_t *err)
+{
+    cleanup_free entry_t *entries = calloc(count * SCOPES, sizeof *entries);
+    cleanup_free cell_t *cells = calloc(count * SCOPES, sizeof *cells);
+    if (!entries || !cells)
+        return err_set(err, ERR_INTERNAL, "out of memory");
+    for (int level = 0; level < LEVEL_COUNT; level++) {
+        size_t used = 0;
+        for (size_t i = 0; i < count; i++)
+            if (inserted[i])
+                put_entries(&items[i], (metric_level_t)level, entries + SCOPES * used++);
+        size_t made = make_cells(entries, SCOPES * used, cells);
+        for (size_t done = 0, n; done < made; done += n) {
+            n = portion(made - done);
+            if (store_cells(db, (metric_level_t)level, cells + done, n, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
