@@ -1,0 +1,1 @@
+"""What runs a function inside a cell."""
