@@ -1,0 +1,4 @@
+import { javascript } from '@codemirror/lang-javascript';
+import { indentUnit } from '@codemirror/language';
+
+export const language = [javascript(), indentUnit.of('  ')];
