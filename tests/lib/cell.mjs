@@ -1,0 +1,105 @@
+// A runner on this machine, without a container: the launcher connects to a socket in a temporary folder.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FrameReader, initFrame, invokeFrame } from './frames.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const IMAGES = join(ROOT, 'docker');
+const DEADLINE_MS = 10_000;
+
+/** Compiles the launcher into `folder`; returns its path. */
+export function buildLauncher(folder) {
+  const launcher = join(folder, 'launcher');
+  execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', join(ROOT, 'docker/launcher.c'), '-o', launcher]);
+  return launcher;
+}
+
+export const within = (promise, what, ms = DEADLINE_MS) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing after ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
+export class Cell {
+  logs = { stdout: '', stderr: '' };
+
+  /** `images` is the folder docker of the sources that the runner is of. */
+  static async start(launcher, language, images = IMAGES) {
+    const cell = new Cell();
+    cell.folder = mkdtempSync(join(tmpdir(), 'cloche-cell-'));
+    const path = join(cell.folder, 's');
+    const sockets = [];
+    const server = createServer();
+    const connected = new Promise((resolve) => {
+      server.on('connection', (socket) => {
+        if (sockets.push(socket) === 3) resolve();
+      });
+    });
+    await new Promise((resolve) => server.listen(path, resolve));
+    const command = join(cell.folder, 'command');
+    writeFileSync(command, readFileSync(join(images, language, 'command'), 'utf8')
+      .replaceAll('/cloche/', join(images, language, '/')).replace('/usr/bin/node', process.execPath));
+    cell.process = spawn(launcher, [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
+    cell.exited = new Promise((resolve) => {
+      cell.process.on('exit', (code, signal) => resolve({ code, signal }));
+    });
+    await within(connected, 'three connections');
+    server.close();
+    [cell.control, cell.stdout, cell.stderr] = sockets;
+    cell.frames = new FrameReader(cell.control);
+    cell.drained = Promise.all(['stdout', 'stderr'].map((name) => new Promise((resolve) => {
+      cell[name].on('data', (data) => { cell.logs[name] += data; });
+      cell[name].on('close', resolve);
+    })));
+    return cell;
+  }
+
+  next() {
+    return within(this.frames.next(), 'a frame');
+  }
+
+  init(init) {
+    this.control.write(initFrame({
+      handler: null, event: 'input', env: {}, runtime: 'docker',
+      function: { id: 'f-1', name: 'hello', version: 3, memory_mb: 128 }, ...init,
+    }));
+  }
+
+  invoke(head, body) {
+    this.control.write(invokeFrame({
+      request_id: 'r-1', deadline_ms: Date.now() + 3000, timeout_ms: 3000, source: 'none', args: [], ...head,
+    }, body));
+  }
+
+  /** The frames of one answer, joined: {head, body, pieces, end, error}; `closed` when the runner left. */
+  async answer() {
+    const answer = { head: null, body: Buffer.alloc(0), pieces: [], end: null, error: null, closed: false };
+    for (;;) {
+      const next = await this.next();
+      if (next === null) return { ...answer, closed: true };
+      const { type, payload } = next;
+      if (type === 'HEAD') answer.head = JSON.parse(payload);
+      else if (type === 'BODY') answer.pieces.push(payload);
+      else if (type === 'END') answer.end = JSON.parse(payload);
+      else if (type === 'ERROR') answer.error = JSON.parse(payload);
+      else throw new Error(`unexpected frame ${type}`);
+      if (type === 'END' || type === 'ERROR') return { ...answer, body: Buffer.concat(answer.pieces) };
+    }
+  }
+
+  /** Ends control; the runner must leave by itself. */
+  async close() {
+    this.control.end();
+    const exit = await within(this.exited, 'exit of the runner').finally(() => this.process.kill('SIGKILL'));
+    for (const socket of [this.control, this.stdout, this.stderr]) socket.destroy();
+    rmSync(this.folder, { recursive: true, force: true });
+    return exit;
+  }
+}
