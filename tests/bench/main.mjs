@@ -1,0 +1,156 @@
+// Measures in rounds: each round runs every case once, so that what else the machine does weighs on all of them
+// alike; what is reported is the median of the rounds.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { privateStack } from '../lib/stack.mjs';
+import { idleMemory, residentMemory, settle } from './cells.mjs';
+import { availableRuntimes, coldCases, killCases, loadCases, single, singleCases } from './cloche.mjs';
+import { facts, interpreters, programs } from './facts.mjs';
+import { medians, percentile } from './figures.mjs';
+import { Client, sustained } from './load.mjs';
+import { Bare, DockerRun } from './peers.mjs';
+import { otherPeers } from './others.mjs';
+import { recordingCases } from './recording.mjs';
+import { markdown, table } from './report.mjs';
+import { scale } from './scale.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const QUICK = process.env.QUICK === '1';
+const PEERS = process.env.PEERS === '1';
+const DOCS = process.env.BENCH_DOCS === '1' || !QUICK;
+const ENGINES = ['docker', 'oci'];
+
+// Of each round: seconds of load (`fresh`: where each answer takes a container of its own), calls of a kind.
+const PLAN = QUICK
+  ? {
+    rounds: 1, languages: ['python'], connections: [32], seconds: 1, fresh: 2, warmup: 1, singles: 3, colds: 1, kills: 1,
+    dockerSingles: 1, dockerSeconds: 3, scaleCalls: 50,
+  }
+  : {
+    rounds: 3, languages: ['python', 'javascript'], connections: [1, 32], seconds: 3, fresh: 4, warmup: 1, singles: 20, colds: 4,
+    kills: 4, dockerSingles: 5, dockerSeconds: 6, scaleCalls: 500,
+  };
+const DOCKER_CLIENTS = 4;
+
+const began = performance.now();
+const say = (text) => process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
+
+/** Cases of one group: what each measured, a list per round, beside what it is. */
+class Group {
+  constructor(name, cases) {
+    Object.assign(this, { name, cases, found: cases.map(() => []) });
+  }
+
+  async round(plan) {
+    for (const [i, { measure }] of this.cases.entries()) this.found[i].push(await measure(plan));
+  }
+
+  /** `join` makes one object of the rounds. */
+  results(join) {
+    return this.cases.map(({ measure, ...what }, i) => ({ ...what, ...join(this.found[i]) }));
+  }
+}
+
+const ofTimes = (rounds) => {
+  const times = rounds.flat();
+  return { calls: times.length, p50_ms: percentile(times, 50), p99_ms: percentile(times, 99) };
+};
+const ofObjects = (rounds) => ({ calls: rounds.flat().length, ...medians(rounds.flat()) });
+
+/** Cases of both engines, one after the other, so that each round has them side by side. */
+async function ofEngines(stacks, make) {
+  const cases = [];
+  for (const engine of ENGINES) cases.push(...await make(stacks[engine], engine, await availableRuntimes(stacks[engine])));
+  return cases;
+}
+
+async function groups(stacks, silent, bare, others) {
+  const s = stacks.docker;
+  const bareLoad = PLAN.connections.map((connections) => ({
+    name: 'bare', connections, measure: ({ seconds }) => peerLoad(bare.url, connections, seconds),
+  }));
+  const otherLoad = others.flatMap(({ name, url, fresh }) => (fresh ? [8] : PLAN.connections).map((connections) => ({
+    name, connections, measure: (plan) => peerLoad(url, connections, fresh ? plan.dockerSeconds : plan.seconds),
+  })));
+  const docker = (await availableRuntimes(s)).map((runtime) => ({ runtime, peer: new DockerRun(s, runtime) }));
+  return {
+    load: new Group('load', [
+      ...bareLoad, ...otherLoad, ...await ofEngines(stacks, (...of) => loadCases(...of, PLAN)),
+    ]),
+    single: new Group('single calls', [
+      { name: 'bare', measure: ({ singles }) => single(new Client(bare.url), singles, () => settle(s)) },
+      ...await ofEngines(stacks, singleCases),
+      ...docker.map(({ runtime, peer }) => ({
+        name: 'docker run', runtime, measure: ({ dockerSingles }) => single(peer, dockerSingles, () => settle(s)),
+      })),
+    ]),
+    fresh: new Group('docker run, as many as go', docker.map(({ runtime, peer }) => ({
+      name: 'docker run', runtime, clients: DOCKER_CLIENTS,
+      measure: async ({ dockerSeconds }) => {
+        await settle(s);
+        return peer.sustained(DOCKER_CLIENTS, dockerSeconds);
+      },
+    }))),
+    cold: new Group('cold starts', await ofEngines(stacks, coldCases)),
+    kill: new Group('kills', await ofEngines(stacks, killCases)),
+    recording: new Group('recording', await recordingCases({ on: stacks.docker, off: silent })),
+  };
+}
+
+async function peerLoad(url, connections, seconds) {
+  const { requests, ...found } = await sustained(url, { connections, seconds });
+  return found;
+}
+
+const perEngine = (stacks, measureOne) => Object.fromEntries(ENGINES.map((engine) => [engine, measureOne(stacks[engine])]));
+
+async function measure(stacks, silent, bare, others) {
+  for (const engine of ENGINES) await settle(stacks[engine], 60_000);
+  const memory = { idle: perEngine(stacks, idleMemory), before: perEngine(stacks, residentMemory) };
+  const all = await groups(stacks, silent, bare, others);
+  for (let round = 1; round <= PLAN.rounds; round++) {
+    for (const group of Object.values(all)) {
+      say(`round ${round} of ${PLAN.rounds}: ${group.name}`);
+      await group.round(PLAN);
+    }
+  }
+  for (const engine of ENGINES) await settle(stacks[engine], 60_000);
+  say('lists with many functions');
+  return {
+    load: all.load.results(medians),
+    single: all.single.results(ofTimes),
+    fresh: all.fresh.results(medians),
+    cold: all.cold.results(ofObjects),
+    kill: all.kill.results(ofObjects),
+    recording: all.recording.results(medians),
+    memory: { ...memory, after: perEngine(stacks, residentMemory) },
+    scale: await scale(stacks.docker, { calls: PLAN.scaleCalls }),
+  };
+}
+
+const about = await facts();
+say('starting three stacks');
+const stacks = {};
+await Promise.all(ENGINES.map(async (engine) => {
+  stacks[engine] = await privateStack({ CLOCHE_ENGINE: engine });
+}));
+const silent = await privateStack({ CLOCHE_ENGINE: 'docker', CLOCHE_RECORDING: 'off' });
+const bare = await Bare.start(stacks.docker);
+const others = PEERS ? await otherPeers(stacks.docker) : [];
+let report;
+try {
+  report = {
+    ...about, interpreters: await interpreters(stacks.oci), quick: QUICK, plan: PLAN,
+    programs: programs(stacks.oci), ...await measure(stacks, silent, bare, others),
+  };
+} finally {
+  bare.stop();
+  for (const other of others) other.stop();
+}
+mkdirSync(`${ROOT}build`, { recursive: true });
+writeFileSync(`${ROOT}build/bench.json`, `${JSON.stringify(report, null, 2)}\n`);
+if (DOCS) writeFileSync(`${ROOT}docs/benchmarks.md`, markdown(report));
+say('done');
+process.stdout.write(table(report));
+process.exit(0);
