@@ -76,20 +76,15 @@ static int ask_metrics(db_t *db, const char *id, err_t *err)
     return metrics_series(pool, &bob, id, &range, &out, err);
 }
 
-// How many pages the question takes, in the best of some times: the server has work of its own, too.
-static int64_t pages_of(ask_t *ask, const char *id)
+// How many pages the question takes now, with those that the server reads meanwhile for itself.
+static int64_t pages_of(db_t *db, ask_t *ask, const char *id)
 {
     err_t err = {0};
-    cleanup_db db_t *db = db_get(pool, &err);
-    int64_t least = INT64_MAX;
-    for (int i = 0; i < 5; i++) {
-        int64_t before = pages_read();
-        assert_fails(ask(db, id, &err), err, ERR_NOT_FOUND);
-        int64_t read = pages_read() - before;
-        least = read < least ? read : least;
-    }
-    assert_true(least > 0);
-    return least;
+    int64_t before = pages_read();
+    assert_fails(ask(db, id, &err), err, ERR_NOT_FOUND);
+    int64_t read = pages_read() - before;
+    assert_true(read > 0);
+    return read;
 }
 
 static char *much(void)
@@ -146,6 +141,24 @@ static void make_records(void)
     }
 }
 
+// The same once the server has done with what was written: until its purge is through, a reader may have to look up
+// which version of a row it may see. Questions that differ by themselves differ for ever.
+static void assert_same_work(const char *name, ask_t *ask, const char *id, const char *none)
+{
+    enum { SAME = 3, PURGED_MS = 20000 }; // pages, a microsecond
+    cleanup_db db_t *db = db_get(pool, NULL);
+    int64_t others = INT64_MAX, nothing = INT64_MAX, began = clock_mono_ms();
+    do {
+        int64_t read = pages_of(db, ask, id);
+        others = read < others ? read : others;
+        read = pages_of(db, ask, none);
+        nothing = read < nothing ? read : nothing;
+    } while (llabs(others - nothing) > SAME && clock_mono_ms() - began < PURGED_MS);
+    if (llabs(others - nothing) > SAME)
+        fail_msg("%s: %lld pages for another's, %lld for none", name, (long long)others,
+                 (long long)nothing);
+}
+
 // Ann's function has much code, many versions, records and metrics: bob cannot tell from the time of an answer
 // that there is any.
 static void anothers_takes_as_long_as_nothing(void **state)
@@ -160,15 +173,10 @@ static void anothers_takes_as_long_as_nothing(void **state)
         {"records", function_id, ask_records},     {"metrics", function_id, ask_metrics},
         {"record", invocation_id, ask_invocation},
     };
-    enum { SAME = 3 }; // pages, a microsecond
     char none[ID_TEXT];
     id_new(none);
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        int64_t others = pages_of(rows[i].ask, rows[i].id), nothing = pages_of(rows[i].ask, none);
-        if (others > nothing + SAME || nothing > others + SAME)
-            fail_msg("%s: %lld pages for another's, %lld for none", rows[i].name, (long long)others,
-                     (long long)nothing);
-    }
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_same_work(rows[i].name, rows[i].ask, rows[i].id, none);
 }
 
 // Bob asks while ann's write has not ended.
