@@ -4,11 +4,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { READ_STEP = 64 * 1024, READER_MAX = 1024 * 1024 };
+// Most conversations fit into the first step; only what fills it is read in large ones.
+enum { FIRST_STEP = 4 * 1024, READ_STEP = 64 * 1024, READER_MAX = 1024 * 1024 };
 
 void frame_reader_init(frame_reader_t *r)
 {
-    *r = (frame_reader_t){.in = BUF_INIT(READER_MAX)};
+    *r = (frame_reader_t){.in = BUF_INIT(READER_MAX), .step = FIRST_STEP};
 }
 
 void frame_reader_free(frame_reader_t *r)
@@ -22,12 +23,14 @@ int frame_read(frame_reader_t *r, int fd, err_t *err)
     // Once per read and not per frame: a flood of tiny frames would have us move the rest for each.
     buf_drop(&r->in, r->taken);
     r->taken = 0;
-    char *room = buf_room(&r->in, READ_STEP);
+    char *room = buf_room(&r->in, r->step);
     if (!room)
         return err_set(err, ERR_PROTOCOL, "frames come faster than they are taken");
-    ssize_t n = recv(fd, room, READ_STEP, MSG_DONTWAIT);
+    ssize_t n = recv(fd, room, r->step, MSG_DONTWAIT);
     if (n > 0) {
         buf_grew(&r->in, (size_t)n);
+        if ((size_t)n == r->step)
+            r->step = READ_STEP;
         return 1;
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))

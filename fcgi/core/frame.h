@@ -51,6 +51,7 @@ typedef struct {
 typedef struct {
     buf_t in;
     size_t taken; // bytes of `in` that belong to frames that were handed out
+    size_t step;  // bytes to read at once
 } frame_reader_t;
 
 void frame_reader_init(frame_reader_t *r);

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+enum { RANDOM_BYTES = 8 };
+
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t last_stamp; // milliseconds << 12 | counter: RFC 9562, section 6.2, method 1
 
@@ -19,6 +21,19 @@ static uint64_t next_stamp(void)
     uint64_t stamp = last_stamp;
     pthread_mutex_unlock(&last_lock);
     return stamp;
+}
+
+// The system is asked for random bytes once for many ids.
+static void put_random(uint8_t bytes[RANDOM_BYTES])
+{
+    static _Thread_local uint8_t stock[64 * RANDOM_BYTES];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        randombytes_buf(stock, sizeof stock);
+        left = sizeof stock;
+    }
+    left -= RANDOM_BYTES;
+    memcpy(bytes, stock + left, RANDOM_BYTES);
 }
 
 void id_from_bytes(const uint8_t bytes[ID_BYTES], char out[ID_TEXT])
@@ -54,7 +69,7 @@ void id_new(char out[ID_TEXT])
     put_time(bytes, stamp >> 12);
     bytes[6] = (uint8_t)(0x70 | ((stamp >> 8) & 0x0f));
     bytes[7] = (uint8_t)stamp;
-    randombytes_buf(bytes + 8, 8);
+    put_random(bytes + 8);
     bytes[8] = (uint8_t)(0x80 | (bytes[8] & 0x3f));
     id_from_bytes(bytes, out);
 }

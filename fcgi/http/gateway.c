@@ -61,14 +61,25 @@ int gateway_prepare(err_t *err)
     return 0;
 }
 
-// Waits until fd is readable or has hung up. False when it is not and the stop has come.
-static bool wait_readable(int fd, int stop_fd)
+// Waits until fd is readable or has hung up, and returns its events. 0: it is not, and the stop has come.
+static short wait_readable(int fd, int stop_fd)
 {
-    struct pollfd p[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd p[2] = {{.fd = stop_fd, .events = POLLIN},
+                          {.fd = fd, .events = POLLIN | POLLRDHUP}};
     while (poll(p, 2, -1) < 0)
         if (errno != EINTR)
-            return false;
+            return 0;
     return p[1].revents;
+}
+
+// Waits for the next request on a kept-alive connection; false when none comes.
+static bool wait_request(int fd, int stop_fd)
+{
+    short events = wait_readable(fd, stop_fd);
+    char byte;
+    if (events & (POLLRDHUP | POLLHUP | POLLERR))
+        return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return events;
 }
 
 static bool stopped_within(int stop_fd, int ms)
@@ -184,13 +195,15 @@ static void serve_connection(const shared_t *shared, void *state, FCGX_Request *
     set_timeouts(fcgi->ipcFd);
     for (;;) {
         serve(shared, state, fcgi);
-        if (fcgi->ipcFd < 0 || !wait_readable(fcgi->ipcFd, shared->stop_fd))
+        if (fcgi->ipcFd < 0 || !wait_request(fcgi->ipcFd, shared->stop_fd))
             break;
-        // Reads the next request. If the web server has closed instead, libfcgi goes on to the
-        // listening socket, which does not block.
+        // Reads the next request. Where that is none, libfcgi goes on to the listening socket, which does
+        // not block.
+        int fd = fcgi->ipcFd;
         if (FCGX_Accept_r(fcgi) < 0)
             break;
-        set_timeouts(fcgi->ipcFd);
+        if (fcgi->ipcFd != fd)
+            set_timeouts(fcgi->ipcFd);
     }
     if (fcgi->ipcFd >= 0)
         FCGX_Free(fcgi, 1);

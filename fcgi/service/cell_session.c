@@ -339,8 +339,14 @@ static void read_log(cell_session_t *s, stream_t stream)
 
 void cell_session_drain(cell_session_t *s)
 {
+    struct pollfd p[STREAM_COUNT];
     for (int i = 0; i < STREAM_COUNT; i++)
-        read_log(s, (stream_t)i);
+        p[i] = (struct pollfd){.fd = s->fds[1 + i], .events = POLLIN};
+    if (poll(p, STREAM_COUNT, 0) <= 0)
+        return;
+    for (int i = 0; i < STREAM_COUNT; i++)
+        if (p[i].revents)
+            read_log(s, (stream_t)i);
 }
 
 // Logs first: what was printed before an answer is there when the answer is.

@@ -217,6 +217,21 @@ static void reading_never_waits(void **state)
     assert_int_equal(frame_read(&l.reader, l.fd, &err), 0);
 }
 
+// A buffer for large frames would be mapped and unmapped for each call.
+static void a_short_conversation_takes_little_memory(void **state)
+{
+    (void)state;
+    cleanup_link link_t l = open_link();
+    static const char bytes[16 * 1024];
+    send_bytes(&l, bytes, 100);
+    assert_int_equal(frame_read(&l.reader, l.fd, NULL), 1);
+    assert_true(l.reader.in.cap <= 16 * 1024);
+    send_bytes(&l, bytes, sizeof bytes);
+    assert_int_equal(frame_read(&l.reader, l.fd, NULL), 1);
+    assert_int_equal(frame_read(&l.reader, l.fd, NULL), 1);
+    assert_int_equal(l.reader.in.len, 100 + sizeof bytes);
+}
+
 static void the_end_of_the_stream_comes_after_its_bytes(void **state)
 {
     (void)state;
@@ -283,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_a_runner_must_not_send_is_refused),
         cmocka_unit_test(the_longest_frames_come_whole),
         cmocka_unit_test(reading_never_waits),
+        cmocka_unit_test(a_short_conversation_takes_little_memory),
         cmocka_unit_test(the_end_of_the_stream_comes_after_its_bytes),
         cmocka_unit_test(what_is_never_taken_does_not_pile_up),
         cmocka_unit_test(sent_frames_have_the_layout_of_the_protocol),
