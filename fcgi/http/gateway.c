@@ -41,7 +41,7 @@ static void stop_signals(sigset_t *set)
     sigaddset(set, SIGINT);
 }
 
-int gateway_prepare(err_t *err)
+int gateway_prepare(pid_t parent, err_t *err)
 {
     sigset_t set;
     stop_signals(&set);
@@ -53,7 +53,8 @@ int gateway_prepare(err_t *err)
     signal(SIGPIPE, SIG_IGN);
     // Whoever started us shares the listening socket and would start others in our place: an orphan
     // must not stay on it.
-    pid_t parent = getppid();
+    if (parent == 0)
+        parent = getppid();
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         return err_errno(err, "cannot ask for a signal when the parent dies");
     if (getppid() != parent)

@@ -8,6 +8,7 @@
 #define CLOCHE_HTTP_GATEWAY_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "http/request.h"
@@ -28,8 +29,9 @@ typedef struct {
 } gateway_t;
 
 // Call first thing in main, before any thread starts: blocks the stop signals, so that only gateway_run
-// sees them, ignores SIGPIPE, and asks for a SIGTERM when the parent process dies.
-int gateway_prepare(err_t *err) MUSTCHECK;
+// sees them, ignores SIGPIPE, and asks for a SIGTERM when the parent process dies. One that has another
+// parent than `parent` by now (0: any will do) has lost it already, and gets that signal at once.
+int gateway_prepare(pid_t parent, err_t *err) MUSTCHECK;
 
 // Serves until a stop signal came and the last request is finished.
 int gateway_run(const gateway_t *gateway, err_t *err) MUSTCHECK;

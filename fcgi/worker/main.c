@@ -1,6 +1,7 @@
 // cloche-worker: answers the API and the routes of functions over FastCGI, on a listening socket that
 // spawn-fcgi made its standard input.
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +30,13 @@ enum {
 typedef struct {
     bool fn_pool;
     const char *examples, *openapi; // paths, NULL: not given
+    int64_t parent;                 // its process, 0: not given
 } options_t;
 
 static void print_help(FILE *out)
 {
     fputs(
-        "Usage: cloche-worker --pool api|fn [--examples DIR] [--openapi FILE]\n"
+        "Usage: cloche-worker --pool api|fn [--examples DIR] [--openapi FILE] [--parent PID]\n"
         "\n"
         "Answers HTTP requests of the web server over FastCGI. Standard input is the listening\n"
         "socket; spawn-fcgi or systemd makes it. SIGTERM and SIGUSR1: finish what runs, then\n"
@@ -44,6 +46,7 @@ static void print_help(FILE *out)
         "                   functions\n"
         "  --examples DIR   what GET /api/examples lists\n"
         "  --openapi FILE   what GET /api/openapi.json answers\n"
+        "  --parent PID     what started it: without that process it ends\n"
         "  --help           this text\n"
         "\n"
         "Settings, from $CLOCHE_HOME/cloche.conf and the environment (CLOCHE_ and the name in\n"
@@ -57,11 +60,9 @@ static void print_help(FILE *out)
 static int read_options(int argc, char **argv, options_t *o)
 {
     static const struct option known[] = {
-        {"pool", required_argument, NULL, 'p'},
-        {"examples", required_argument, NULL, 'e'},
-        {"openapi", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"pool", required_argument, NULL, 'p'},    {"examples", required_argument, NULL, 'e'},
+        {"openapi", required_argument, NULL, 'o'}, {"parent", required_argument, NULL, 'P'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     bool pool = false;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -77,6 +78,10 @@ static int read_options(int argc, char **argv, options_t *o)
             break;
         case 'o':
             o->openapi = optarg;
+            break;
+        case 'P':
+            if (str_int(optarg, 1, INT_MAX, &o->parent, NULL) < 0)
+                return -1;
             break;
         case 'h':
             print_help(stdout);
@@ -197,7 +202,8 @@ static log_level_t log_level(const char *name)
 static int run(const options_t *o, err_t *err)
 {
     worker_t w = {0};
-    if (gateway_prepare(err) < 0 || config_load(&w.config, err) < 0 || crypto_init(err) < 0)
+    if (gateway_prepare((pid_t)o->parent, err) < 0 || config_load(&w.config, err) < 0 ||
+        crypto_init(err) < 0)
         return -1;
     log_init(o->fn_pool ? "worker-fn" : "worker-api", log_level(w.config.log_level));
     int result = open_parts(&w, o, err);

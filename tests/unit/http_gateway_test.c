@@ -140,7 +140,7 @@ static int start(void **state)
     assert_ok(s->pid);
     if (s->pid == 0) {
         err_t err;
-        if (crypto_init(&err) < 0 || gateway_prepare(&err) < 0)
+        if (crypto_init(&err) < 0 || gateway_prepare(0, &err) < 0)
             exit(1);
         serve(s, listen_fd);
     }
@@ -428,6 +428,48 @@ static void usr1_finishes_what_runs(void **state)
     stop_finishes_what_runs(*state, SIGUSR1);
 }
 
+// In a process whose parent has gone: serves, if it may.
+static void serve_as_orphan(server_t *s, int listen_fd, pid_t parent)
+{
+    err_t err;
+    alarm(WATCHDOG_S);
+    while (getppid() == parent)
+        poll(NULL, 0, 1);
+    if (gateway_prepare(parent, &err) < 0)
+        exit(1);
+    serve(s, listen_fd);
+}
+
+// What starts the workers may be gone before one of them has come to ask for a signal at its end.
+static void who_has_lost_its_parent_already_ends(void **state)
+{
+    (void)state;
+    server_t s = {0};
+    snprintf(s.path, sizeof s.path, "/tmp/cloche-gateway-%d", getpid());
+    int alive[2], status;
+    char byte;
+    assert_ok(pipe(alive));
+    int listen_fd = listen_at(s.path);
+    fflush(NULL);
+    pid_t parent = fork();
+    assert_ok(parent);
+    if (parent == 0) {
+        parent = getpid();
+        if (fork() == 0)
+            serve_as_orphan(&s, listen_fd, parent);
+        _exit(0);
+    }
+    close(listen_fd);
+    close(alive[1]);
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    struct pollfd p = {.fd = alive[0], .events = POLLIN};
+    int ended = poll(&p, 1, 10000);
+    unlink(s.path);
+    assert_int_equal(ended, 1);
+    assert_int_equal(read(alive[0], &byte, 1), 0);
+    close(alive[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +488,7 @@ int main(void)
     const struct CMUnitTest stopping[] = {
         cmocka_unit_test_setup_teardown(term_finishes_what_runs, start, stop),
         cmocka_unit_test_setup_teardown(usr1_finishes_what_runs, start, stop),
+        cmocka_unit_test(who_has_lost_its_parent_already_ends),
     };
     alarm(WATCHDOG_S);
     int failed = cmocka_run_group_tests_name("serving", tests, start, stop);
