@@ -53,11 +53,31 @@ static void interrupt_calls(engine_t *e)
     docker_http_interrupt(of(e)->http);
 }
 
+// What is asked for has been the same since DOCKER_API_MINOR, which newer engines speak no more: then it is the
+// oldest version that they do.
+static int agree_on_version(docker_t *d, err_t *err)
+{
+    static const char major[] = "1.";
+    cleanup_json cJSON *version = NULL;
+    docker_call_t call = {
+        .method = "GET", .path = "/version", .timeout_ms = PING_TIMEOUT_MS, .unversioned = true};
+    if (docker_http_call(d->http, &call, &version, err) < 0)
+        return -1;
+    const char *oldest =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(version, "MinAPIVersion"));
+    int64_t minor;
+    if (!oldest || !str_starts(oldest, major) ||
+        str_int(oldest + strlen(major), DOCKER_API_MINOR, 999, &minor, NULL) < 0)
+        minor = DOCKER_API_MINOR;
+    docker_http_speak(d->http, (int)minor);
+    return 0;
+}
+
 static int ping(engine_t *e, bool runtimes[RUNTIME_COUNT], err_t *err)
 {
     cleanup_json cJSON *info = NULL;
     docker_call_t call = {.method = "GET", .path = "/info", .timeout_ms = PING_TIMEOUT_MS};
-    if (docker_http_call(of(e)->http, &call, &info, err) < 0)
+    if (agree_on_version(of(e), err) < 0 || docker_http_call(of(e)->http, &call, &info, err) < 0)
         return -1;
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(info, "Runtimes");
     runtimes[RUNTIME_DOCKER] = cJSON_GetObjectItemCaseSensitive(list, "runc") != NULL;

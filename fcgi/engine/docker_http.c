@@ -11,9 +11,8 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-// v1.41 is Docker 20.10, the oldest we meet. Connections are kept for as many threads as usually call.
+// Connections are kept for as many threads as usually call.
 enum { ANSWER_MAX = 4 * 1024 * 1024, CONNECT_MS = 2000, KEPT = 8, URL_MAX_BYTES = 1024 };
-#define VERSION "v1.41"
 
 struct docker_http {
     char socket[108];
@@ -21,6 +20,7 @@ struct docker_http {
     CURL *kept[KEPT]; // handles nobody uses now, with their connections
     int count;
     atomic_bool interrupted;
+    atomic_int minor; // of the API's version 1.minor
 };
 
 int docker_http_open(const char *socket, docker_http_t **out, err_t *err)
@@ -36,6 +36,7 @@ int docker_http_open(const char *socket, docker_http_t **out, err_t *err)
         return err_set(err, ERR_INVALID, "socket path too long: %s", socket);
     }
     pthread_mutex_init(&h->lock, NULL);
+    h->minor = DOCKER_API_MINOR;
     *out = h;
     return 0;
 }
@@ -49,6 +50,11 @@ void docker_http_close(docker_http_t *h)
     pthread_mutex_destroy(&h->lock);
     free(h);
     curl_global_cleanup();
+}
+
+void docker_http_speak(docker_http_t *h, int minor)
+{
+    h->minor = minor;
 }
 
 void docker_http_interrupt(docker_http_t *h)
@@ -92,8 +98,10 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, 
 static CURLcode perform(docker_http_t *h, CURL *curl, const docker_call_t *call, buf_t *body,
                         long *status)
 {
-    char url[URL_MAX_BYTES];
-    if (snprintf(url, sizeof url, "http://docker/" VERSION "%s", call->path) >= (int)sizeof url)
+    char url[URL_MAX_BYTES], version[16] = "";
+    if (!call->unversioned)
+        snprintf(version, sizeof version, "/v1.%d", h->minor);
+    if (snprintf(url, sizeof url, "http://docker%s%s", version, call->path) >= (int)sizeof url)
         return CURLE_URL_MALFORMAT;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     // Without this curl waits for a "100 Continue" before it sends a long body.

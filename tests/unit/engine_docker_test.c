@@ -292,11 +292,38 @@ static void a_ping_tells_the_runtimes(void **state)
 {
     (void)state;
     bool runtimes[RUNTIME_COUNT];
-    EXPECT(ANSWER("200 OK", "{\"Runtimes\":{\"runc\":{},\"io.containerd.runc.v2\":{}}}"));
+    EXPECT(ANSWER("200 OK", "{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.12\"}"),
+           ANSWER("200 OK", "{\"Runtimes\":{\"runc\":{},\"io.containerd.runc.v2\":{}}}"));
     assert_ok(engine_ping(engine, runtimes, NULL));
     played();
+    assert_contains(fake.requests[0], "GET /version ");
+    assert_contains(fake.requests[1], "GET /v1.41/info ");
     assert_true(runtimes[RUNTIME_DOCKER]);
     assert_false(runtimes[RUNTIME_GVISOR]);
+}
+
+// Docker 29 speaks 1.44 and newer.
+static void an_engine_that_is_too_new_is_spoken_to_in_its_oldest_version(void **state)
+{
+    (void)state;
+    bool runtimes[RUNTIME_COUNT];
+    EXPECT(ANSWER("200 OK", "{\"ApiVersion\":\"1.52\",\"MinAPIVersion\":\"1.44\"}"),
+           ANSWER("200 OK", "{\"Runtimes\":{\"runc\":{}}}"), ANSWER("204 No Content", ""));
+    assert_ok(engine_ping(engine, runtimes, NULL));
+    assert_ok(engine_remove(engine, "cloche-x", NULL));
+    played();
+    assert_contains(fake.requests[1], "GET /v1.44/info ");
+    assert_contains(fake.requests[2], "DELETE /v1.44/containers/cloche-x");
+}
+
+static void a_version_that_is_none_changes_nothing(void **state)
+{
+    (void)state;
+    bool runtimes[RUNTIME_COUNT];
+    EXPECT(ANSWER("200 OK", "{\"MinAPIVersion\":\"1.44/../x\"}"), ANSWER("200 OK", "{}"));
+    assert_ok(engine_ping(engine, runtimes, NULL));
+    played();
+    assert_contains(fake.requests[1], "GET /v1.41/info ");
 }
 
 static void an_engine_that_is_away_is_unavailable(void **state)
@@ -354,6 +381,8 @@ int main(void)
         DAEMON_TEST(what_is_gone_counts_as_removed),
         DAEMON_TEST(the_list_takes_only_cells_that_look_like_ours),
         DAEMON_TEST(a_ping_tells_the_runtimes),
+        DAEMON_TEST(an_engine_that_is_too_new_is_spoken_to_in_its_oldest_version),
+        DAEMON_TEST(a_version_that_is_none_changes_nothing),
         DAEMON_TEST(an_engine_that_is_away_is_unavailable),
         DAEMON_TEST(an_interrupted_engine_does_not_answer),
         DAEMON_TEST(only_unix_sockets_are_taken),
