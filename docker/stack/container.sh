@@ -4,12 +4,14 @@
 # order are the engine's business here.
 
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
-for part in processes services database engine examples; do
+for part in processes services database engine images examples; do
     # shellcheck source=/dev/null
     source "$STACK/$part.sh"
 done
 # The image itself holds what `make up` copies below CLOCHE_HOME.
 APP=$TOP
+# Of the capabilities that compose.yaml gives the keeper, those that only OCI runtimes need, to be dropped.
+OCI_CAPABILITIES=-mknod,-net_admin,-setgid,-setpcap,-setuid,-sys_admin,-sys_chroot,-sys_ptrace
 export CLOCHE_HOME CLOCHE_RUN CLOCHE_CGROUP CLOCHE_SQL_DIR=$APP/sql
 
 # The engine starts a container anew when it ends, and `docker compose logs` shows the sentence.
@@ -32,9 +34,38 @@ run_setup() {
     "$APP/bin/cloche" admin
 }
 
+# By one of two engines; where none is given, by what the Docker engine is like.
 run_keeper() {
+    CLOCHE_ENGINE=${GIVEN[CLOCHE_ENGINE]:-}
+    [[ -n $CLOCHE_ENGINE ]] || choose_engine
+    export CLOCHE_ENGINE
+    "run_keeper_$CLOCHE_ENGINE"
+}
+
+# What only the other engine needs is given up, and what it left removed.
+run_keeper_docker() {
     check_engine
-    exec "$APP/bin/cloche-keeper"
+    rm -rf "$CLOCHE_RUN/oci"
+    exec setpriv --bounding-set "$OCI_CAPABILITIES" "$APP/bin/cloche-keeper"
+}
+
+run_keeper_oci() {
+    local enter=()
+    remove_containers
+    copy_images
+    # On v2 containers have a namespace of control groups, out of which no process can be put into another group.
+    [[ ! -e /sys/fs/cgroup/cgroup.controllers || /proc/self/ns/cgroup -ef /proc/1/ns/cgroup ]] ||
+        enter=(nsenter --cgroup=/proc/1/ns/cgroup)
+    exec "${enter[@]}" setpriv --bounding-set -sys_ptrace "$APP/bin/cloche-keeper"
+}
+
+# Those of cells, when it was the other engine before, and of copying images, when that was interrupted.
+remove_containers() {
+    local id
+    for id in $(engine GET /containers/json -G --data all=true \
+        --data-urlencode "filters={\"label\":[\"cloche.instance=$CLOCHE_RUN\"]}" | jq -r '.[].Id'); do
+        engine DELETE "/containers/$id?force=true" >/dev/null || true
+    done
 }
 
 # As in services/pool: the socket is made anew at each start.

@@ -5,13 +5,33 @@
 # groups to paths.
 check_engine() {
     local api driver
-    api=$(engine GET /version | jq -r .ApiVersion) ||
-        die "no Docker engine answers at unix://$DOCKER_SOCKET"
+    api=$(engine GET /version | jq -r .ApiVersion) || die_unanswered
     [[ $api =~ ^1\.([0-9]+)$ ]] && ((BASH_REMATCH[1] >= 41)) ||
         die "the Docker engine at unix://$DOCKER_SOCKET speaks API $api; Cloche needs 1.41 (Docker 20.10) or newer"
-    driver=$(engine GET /info | jq -r .CgroupDriver)
+    driver=$(cgroup_driver)
     [[ $driver == cgroupfs ]] ||
-        die "the Docker engine at unix://$DOCKER_SOCKET has the control group driver $driver; Cloche needs cgroupfs: \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in its daemon.json"
+        die "the Docker engine at unix://$DOCKER_SOCKET has the control group driver $driver, and engine = docker needs cgroupfs: \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in its daemon.json; engine = oci needs none, and compose.yaml takes it by itself where CLOCHE_ENGINE is empty"
+}
+
+# Docker makes a cell below a group that is there before it only where it leaves groups to paths; systemd has none
+# made by others.
+choose_engine() {
+    local driver
+    driver=$(cgroup_driver)
+    case $driver in
+    cgroupfs) CLOCHE_ENGINE=docker ;;
+    systemd) CLOCHE_ENGINE=oci ;;
+    *) die "the Docker engine at unix://$DOCKER_SOCKET has the control group driver $driver; Cloche needs cgroupfs or systemd" ;;
+    esac
+    printf 'cloche: engine = %s, since the Docker engine has the control group driver %s\n' "$CLOCHE_ENGINE" "$driver" >&2
+}
+
+cgroup_driver() {
+    engine GET /info | jq -er .CgroupDriver || die_unanswered
+}
+
+die_unanswered() {
+    die "no Docker engine answers at unix://$DOCKER_SOCKET"
 }
 
 # One container under gVisor, unless this very gVisor ran one on this kernel before. A machine where

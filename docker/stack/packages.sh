@@ -40,6 +40,7 @@ engine | cmd:containerd       | containerd
 engine | cmd:runc             | runc
 oci   | cmd:runc              | runc
 oci   | cmd:crun              | crun
+oci   | cmd:runsc             | runsc
 database | cmd:mariadbd,mysqld | mariadb-server-core
 database | cmd:mariadb,mysql  | mariadb-client-core
 lint  | cmd:clang-format      | clang-format
