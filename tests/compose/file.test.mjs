@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { COMPOSE } from '../lib/compose.mjs';
 
 // What the file itself settles, or what has no meaning in containers.
-const SETTLED = ['home', 'db_url', 'docker_host', 'engine', 'cgroup', 'tls_certificate', 'tls_certificate_key', 'tls_function_certificate',
+const SETTLED = ['home', 'db_url', 'docker_host', 'cgroup', 'tls_certificate', 'tls_certificate_key', 'tls_function_certificate',
   'tls_function_certificate_key'];
 const TLS = ['-f', COMPOSE[2].replace('compose.yaml', 'compose.tls.yaml')];
 const config = (settings = {}, more = []) => JSON.parse(execFileSync('python3', ['-c',
@@ -33,6 +33,13 @@ describe('the file', () => {
     assert.deepEqual(named((service) => service.network_mode === undefined), ['nginx']);
     assert.deepEqual(named((service) => service.privileged), []);
     assert.deepEqual(named((service) => !service.cap_drop?.includes('ALL')), ['javascript', 'python']);
+  });
+
+  test('gives nobody else what makes containers', () => {
+    for (const [name, { cap_add: may = [], security_opt: security = [] }] of Object.entries(services)) {
+      const great = may.filter((capability) => ['MKNOD', 'NET_ADMIN', 'SETPCAP', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'].includes(capability));
+      assert.equal(great.length > 0 || security.some((option) => /unconfined/.test(option)), name === 'keeper', name);
+    }
   });
 
   test('names no registry', () => {

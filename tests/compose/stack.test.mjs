@@ -1,11 +1,12 @@
 // The stack in containers: what clients see is what they see of any other, whatever is killed comes back, and nothing is
-// left behind.
+// left behind; on an engine that makes the cells, and on one that cannot.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ComposeStack } from '../lib/compose.mjs';
+import { cellGroups } from '../lib/machine.mjs';
 import { until } from '../lib/until.mjs';
 
 const BACK_MS = 10_000;
@@ -95,4 +96,66 @@ describe('killed', () => {
 test('down -v leaves nothing', () => {
   s.compose('down', '-v');
   assert.deepEqual(s.left(), []);
+});
+
+// The images are those from above. What differs is the keeper: it makes the cells, by the runtimes in its own image.
+describe('on an engine whose control groups are those of systemd', () => {
+  const CODE = {
+    python: 'import os\ndef handler(event):\n    return [event, os.getuid()]\n',
+    javascript: 'exports.handler = (event) => [event, process.getuid()];\n',
+  };
+  const SLEEP = { python: 'import time\ndef handler(s):\n    time.sleep(s)\n    return "slept"\n' };
+
+  before(() => s.up('systemd'));
+
+  test('the keeper makes the cells itself, and says why', async () => {
+    const log = s.compose('logs', '--no-color', 'keeper');
+    assert.match(log, /engine = oci, since the Docker engine has the control group driver systemd/);
+    assert.match(log, /"cells are made by this program","runtime":"docker","program":"crun"/);
+    assert.match(log, /"cells are made by this program","runtime":"gvisor","program":"runsc"/);
+    const { status, body } = await s.api('/health');
+    assert.equal(status, 200);
+    assert.deepEqual(body.problems, []);
+    assert.ok(cellGroups(s.cgroup).length > 0);
+    assert.deepEqual(s.cells(), []);
+  });
+
+  for (const language of Object.keys(CODE)) {
+    for (const runtime of ['docker', 'gvisor']) {
+      test(`${language} on ${runtime}`, async () => {
+        const f = await s.deploy({ language, runtime, code: CODE[language] });
+        const { status, output: [event, uid], metrics } = await s.execute(f, { input: 'in' });
+        assert.equal(status, 'ok');
+        assert.equal(event, 'in');
+        assert.ok(uid >= 700000, `${uid}`);
+        assert.ok(metrics.cpu_ms > 0 && metrics.memory_peak_bytes > 0, 'figures come from the control groups of the machine');
+        const late = await s.deploy({ language, runtime, timeout_ms: 300, code: language === 'python' ? 'def handler():\n    while True: pass\n' : 'exports.handler = () => { for (;;); };\n' });
+        assert.equal((await s.execute(late)).status, 'timeout');
+      });
+    }
+  }
+
+  test('limits hold: memory', async () => {
+    const eater = await s.deploy({ language: 'python', memory_mb: 64, timeout_ms: 20_000, code: 'def handler():\n    return len(bytearray(256 << 20))\n' });
+    assert.equal((await s.execute(eater)).status, 'oom');
+  });
+
+  test('a call outlives the keeper; the cells that wait do not', async () => {
+    const f = await s.deploy({ language: 'python', timeout_ms: 30_000, code: SLEEP.python });
+    const before = cellGroups(s.cgroup);
+    const call = s.execute(f, { input: 4 });
+    await until(async () => (await s.api('/health')).body.keeper.pools.some(({ leased }) => leased), 'the call has its cell');
+    const { State: { Pid: pid } } = s.container('keeper');
+    process.kill(pid, 'SIGKILL');
+    await until(() => s.container('keeper').State.Pid !== pid, 'another keeper', BACK_MS);
+    const { status, output } = await call;
+    assert.equal(`${status} ${output}`, 'ok slept');
+    await until(() => !cellGroups(s.cgroup).some((cell) => before.includes(cell)), 'the end of the cells before', 30_000);
+    assert.equal((await s.fn('hello?name=again')).text, 'Hello, again!');
+  });
+
+  test('down -v leaves nothing', () => {
+    s.compose('down', '-v');
+    assert.deepEqual(s.left(), []);
+  });
 });

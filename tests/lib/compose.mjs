@@ -3,11 +3,11 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cgroupDirectories, cgroupName, isAlive, identify } from './machine.mjs';
+import { cgroupDirectories, cgroupName, cgroupPids, isAlive, identify } from './machine.mjs';
 import { freePort, PATIENCE, Stack } from './stack.mjs';
 import { until } from './until.mjs';
 
@@ -63,6 +63,8 @@ class Engine {
   }
 }
 
+const groupsBelow = (name) => cgroupDirectories(name).flatMap((directory) =>
+  readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name)));
 const mountsBelow = (folder) => readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
   .map((line) => line.split(' ')[4] ?? '').filter((path) => `${path}/`.startsWith(`${folder}/`));
 
@@ -76,7 +78,18 @@ function makeBase(engine) {
   if (!engine.hasImage(BASE)) engine.docker('import', tarball, BASE);
 }
 
+/** A socket that says of the engine behind it that it has another control group driver. */
+async function front(folder, engine, driver) {
+  const socket = join(folder, `${driver}.sock`);
+  const child = spawn(process.execPath, [fileURLToPath(new URL('engine_front.mjs', import.meta.url)), socket, engine, driver],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  await until(() => existsSync(socket), 'the socket in front of the engine', 10_000);
+  return { socket, child };
+}
+
 export class ComposeStack extends Stack {
+  #front = null;
+
   static async start() {
     const base = mkdtempSync(join(process.env.CLOCHE_TEST_FOLDER ?? tmpdir(), 'compose-'));
     chmodSync(base, 0o711);
@@ -97,7 +110,12 @@ export class ComposeStack extends Stack {
     return run([...COMPOSE, ...parameters], { env: this.environment });
   }
 
-  async up() {
+  /** On an engine that says that it has this control group driver. */
+  async up(driver = 'cgroupfs') {
+    if (driver !== 'cgroupfs') {
+      this.#front = await front(this.base, this.engine.socket, driver);
+      this.environment.CLOCHE_DOCKER_SOCKET = this.#front.socket;
+    }
     this.compose('up', '--build', '-d');
     await until(() => / ready  http/.test(this.compose('logs', '--no-color', 'examples')), 'the examples', 120_000);
     this.token = this.compose('exec', '-T', 'api', 'cat', '/var/lib/cloche/admin.token').trim();
@@ -109,19 +127,25 @@ export class ComposeStack extends Stack {
     return JSON.parse(this.engine.docker('inspect', id))[0];
   }
 
-  /** All that the engine still has of the stack. */
+  /** Containers that are no part of the stack: with one of its engines, the cells. */
+  cells() {
+    return this.engine.docker('ps', '-aq', '--filter', `label=cloche.instance=${this.run}`).split('\n').filter(Boolean);
+  }
+
+  /** All that there still is of the stack. */
   left() {
     const filter = `label=com.docker.compose.project=${this.environment.COMPOSE_PROJECT_NAME}`;
     const ask = (...what) => this.engine.docker(...what).split('\n').filter(Boolean);
     return [
-      ...ask('ps', '-aq', '--filter', filter), ...ask('ps', '-aq', '--filter', `label=cloche.instance=${this.run}`),
+      ...ask('ps', '-aq', '--filter', filter), ...this.cells(),
       ...ask('volume', 'ls', '-q', '--filter', filter), ...ask('network', 'ls', '-q', '--filter', filter),
-      ...cgroupDirectories(cgroupName(this.run)), ...execFileSync('find', [join(this.run, 'cells'), '-mindepth', '1'], { encoding: 'utf8' }).split('\n').filter(Boolean),
+      ...cgroupDirectories(cgroupName(this.run)), ...cgroupPids(cgroupName(this.base)), ...groupsBelow(cgroupName(this.base)), ...mountsBelow(this.run), ...execFileSync('find', [join(this.run, 'cells'), '-mindepth', '1'], { encoding: 'utf8' }).split('\n').filter(Boolean),
     ];
   }
 
   async end() {
     spawnSync(COMPOSE[0], [...COMPOSE.slice(1), 'down', '-v', '--timeout', '30'], { env: this.environment });
+    this.#front?.child.kill();
     await this.engine.stop();
     rmSync(this.base, { recursive: true, force: true });
   }
