@@ -50,8 +50,8 @@ copy_images() {
     local images language id folder
     install -d -m 0755 "$CLOCHE_HOME/images"
     install -d -m 0700 "$CLOCHE_RUN/state"
-    images=$(current_images |
-        jq -er '.[] | .Id as $id | .RepoTags[] | capture("^cloche-(?<of>[a-z0-9]+):current$") | "\(.of) \($id)"') ||
+    images=$(current_images) || die_unanswered
+    images=$(jq -er '.[] | .Id as $id | .RepoTags[] | capture("^cloche-(?<of>[a-z0-9]+):current$") | "\(.of) \($id)"' <<<"$images") ||
         die "the Docker engine at unix://$DOCKER_SOCKET has no image cloche-<language>:current"
     while read -r language id; do
         folder=$CLOCHE_HOME/images/$language-${id:7:16}

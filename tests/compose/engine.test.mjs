@@ -14,7 +14,6 @@ const CONTAINER = fileURLToPath(new URL('../../docker/stack/container.sh', impor
 let folder;
 let asked;
 let server;
-const answers = { '/version': { ApiVersion: '1.41' }, '/images/json': [], '/containers/json': [] };
 before(() => { folder = mkdtempSync(join(process.env.CLOCHE_TEST_FOLDER ?? tmpdir(), 'engine-')); });
 after(() => {
   server?.close();
@@ -22,14 +21,14 @@ after(() => {
 });
 
 /** What the keeper's container says where it has this driver. It ends: there is no image and no program. */
-async function keeper(driver, engine = '') {
+async function keeper(driver, engine = '', version = { ApiVersion: '1.41' }) {
   const socket = join(folder, `${driver}.sock`);
   server?.close();
   asked = [];
   server = http.createServer((request, response) => {
     const path = request.url.split('?')[0];
     asked.push(path);
-    const answer = path === '/info' ? { CgroupDriver: driver } : answers[path];
+    const answer = { '/info': { CgroupDriver: driver }, '/version': version, '/images/json': [], '/containers/json': [] }[path];
     response.writeHead(answer ? 200 : 404).end(JSON.stringify(answer ?? {}));
   });
   if (driver) await new Promise((resolve) => server.listen(socket, resolve));
@@ -57,6 +56,11 @@ describe('the engine is left open', () => {
     assert.match(said, /^cloche: the Docker engine at unix:\/\/\S+ has no image cloche-<language>:current$/m);
   });
 
+  test('and the API is too new for the keeper: oci', async () => {
+    const said = await keeper('cgroupfs', '', { ApiVersion: '1.52', MinAPIVersion: '1.44' });
+    assert.match(said, /^cloche: engine = oci, since the Docker engine speaks API 1\.44 to 1\.52, and not 1\.41$/m);
+  });
+
   test('and there are no groups: a sentence', async () => {
     assert.match(await keeper('none'), /^cloche: the Docker engine at unix:\/\/\S+ has the control group driver none; Cloche needs cgroupfs or systemd$/m);
   });
@@ -70,6 +74,15 @@ describe('the engine is given', () => {
   test('docker, and systemd has the groups: a sentence', async () => {
     const said = await keeper('systemd', 'docker');
     assert.match(said, /^cloche: the Docker engine at unix:\/\/\S+ has the control group driver systemd, and engine = docker needs cgroupfs/m);
+  });
+
+  test('docker, and the API is too old or too new: a sentence', async () => {
+    assert.match(await keeper('cgroupfs', 'docker', { ApiVersion: '1.40' }), /speaks API 1\.40; Cloche needs 1\.41 \(Docker 20\.10\) or newer$/m);
+    assert.match(await keeper('cgroupfs', 'docker', { ApiVersion: '1.52', MinAPIVersion: '1.44' }), /speaks no API before 1\.44, and engine = docker speaks 1\.41; take engine = oci$/m);
+  });
+
+  test('and nobody answers: a sentence', async () => {
+    for (const engine of ['docker', 'oci']) assert.match(await keeper('', engine), /^cloche: no Docker engine answers at unix:\/\/\S+$/m);
   });
 
   test('oci: nobody is asked for the driver', async () => {
