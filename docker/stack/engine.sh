@@ -1,16 +1,13 @@
 # Whether the runtimes work here, and the engine that is not ours. Sourced by up.sh.
 # shellcheck shell=bash
 
-KEEPER_API=41 # 1.41, that of Docker 20.10: what the keeper speaks
-
-# An engine the user runs: it answers, speaks what the keeper does, and leaves control groups to paths.
+# An engine the user runs: it answers, on a version that knows what the keeper asks for, and leaves control
+# groups to paths.
 check_engine() {
-    local newest oldest driver
-    read -r newest oldest < <(api_versions) || die_unanswered
-    ((newest >= KEEPER_API)) ||
-        die "the Docker engine at unix://$DOCKER_SOCKET speaks API 1.$newest; Cloche needs 1.$KEEPER_API (Docker 20.10) or newer"
-    ((oldest <= KEEPER_API)) ||
-        die "the Docker engine at unix://$DOCKER_SOCKET speaks no API before 1.$oldest, and engine = docker speaks 1.$KEEPER_API; take engine = oci"
+    local api driver
+    api=$(engine GET /version | jq -r .ApiVersion) || die_unanswered
+    [[ $api =~ ^1\.([0-9]+)$ ]] && ((BASH_REMATCH[1] >= 41)) ||
+        die "the Docker engine at unix://$DOCKER_SOCKET speaks API $api; Cloche needs 1.41 (Docker 20.10) or newer"
     driver=$(cgroup_driver)
     [[ $driver == cgroupfs ]] ||
         die "the Docker engine at unix://$DOCKER_SOCKET has the control group driver $driver, and engine = docker needs cgroupfs: \"exec-opts\": [\"native.cgroupdriver=cgroupfs\"] in its daemon.json; engine = oci needs none, and compose.yaml takes it by itself where CLOCHE_ENGINE is empty"
@@ -19,25 +16,14 @@ check_engine() {
 # Docker makes a cell below a group that is there before it only where it leaves groups to paths; systemd has none
 # made by others.
 choose_engine() {
-    local driver newest oldest why
+    local driver
     driver=$(cgroup_driver)
-    read -r newest oldest < <(api_versions) || die_unanswered
-    why="has the control group driver $driver"
     case $driver in
     cgroupfs) CLOCHE_ENGINE=docker ;;
     systemd) CLOCHE_ENGINE=oci ;;
-    *) die "the Docker engine at unix://$DOCKER_SOCKET $why; Cloche needs cgroupfs or systemd" ;;
+    *) die "the Docker engine at unix://$DOCKER_SOCKET has the control group driver $driver; Cloche needs cgroupfs or systemd" ;;
     esac
-    if ((newest < KEEPER_API || oldest > KEEPER_API)); then
-        CLOCHE_ENGINE=oci
-        why="speaks API 1.$oldest to 1.$newest, and not 1.$KEEPER_API"
-    fi
-    printf 'cloche: engine = %s, since the Docker engine %s\n' "$CLOCHE_ENGINE" "$why" >&2
-}
-
-# The newest API that the engine speaks and the oldest, of both what is behind "1.".
-api_versions() {
-    engine GET /version | jq -er '[.ApiVersion, .MinAPIVersion // "1.12"] | map(capture("^1\\.(?<minor>[0-9]+)$").minor) | join(" ")'
+    printf 'cloche: engine = %s, since the Docker engine has the control group driver %s\n' "$CLOCHE_ENGINE" "$driver" >&2
 }
 
 cgroup_driver() {
