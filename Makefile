@@ -246,9 +246,9 @@ help:
 	  'sudo make fuzz      fuzz the parsers' \
 	  'make lint           formatting, layer rule, banned functions, static analysis' \
 	  'make format         apply .clang-format' \
-  'make docs           write the tables in docs/' \
+	  'make docs           write the tables in docs/' \
 	  'make install        copy to $$(DESTDIR)$$(PREFIX), default /usr/local, with units for systemd' \
-  'make deb            a Debian package in build/' \
+	  'make deb            a Debian package in build/' \
 	  'make clean          remove build/'
 
 .PHONY: all dashboard headers unit unit-folder fuzzers check-compile up down status logs reload backup restore test test-unit test-all bench fuzz lint format docs \
