@@ -11,6 +11,7 @@ import { medians, percentile } from './figures.mjs';
 import { Client, sustained } from './load.mjs';
 import { Bare, DockerRun } from './peers.mjs';
 import { otherPeers } from './others.mjs';
+import { overloadCase } from './overload.mjs';
 import { recordingCases } from './recording.mjs';
 import { markdown, table } from './report.mjs';
 import { scale } from './scale.mjs';
@@ -25,11 +26,11 @@ const ENGINES = ['docker', 'oci'];
 const PLAN = QUICK
   ? {
     rounds: 1, languages: ['python'], connections: [32], seconds: 1, fresh: 2, warmup: 1, singles: 3, colds: 1, kills: 1,
-    dockerSingles: 1, dockerSeconds: 3, scaleCalls: 50,
+    dockerSingles: 1, dockerSeconds: 3, scaleCalls: 50, overload: 2, overloaded: ['oci'],
   }
   : {
     rounds: 3, languages: ['python', 'javascript'], connections: [1, 32], seconds: 3, fresh: 4, warmup: 1, singles: 20, colds: 4,
-    kills: 4, dockerSingles: 5, dockerSeconds: 6, scaleCalls: 500,
+    kills: 4, dockerSingles: 5, dockerSeconds: 6, scaleCalls: 500, overload: 12, overloaded: ENGINES,
   };
 const DOCKER_CLIENTS = 4;
 
@@ -94,6 +95,7 @@ async function groups(stacks, silent, bare, others) {
     }))),
     cold: new Group('cold starts', await ofEngines(stacks, coldCases)),
     kill: new Group('kills', await ofEngines(stacks, killCases)),
+    overload: new Group('overload', await Promise.all(PLAN.overloaded.map((engine) => overloadCase(stacks[engine], engine)))),
     recording: new Group('recording', await recordingCases({ on: stacks.docker, off: silent })),
   };
 }
@@ -123,6 +125,7 @@ async function measure(stacks, silent, bare, others) {
     fresh: all.fresh.results(medians),
     cold: all.cold.results(ofObjects),
     kill: all.kill.results(ofObjects),
+    overload: all.overload.results(medians),
     recording: all.recording.results(medians),
     memory: { ...memory, after: perEngine(stacks, residentMemory) },
     scale: await scale(stacks.docker, { calls: PLAN.scaleCalls }),

@@ -91,6 +91,19 @@ const kills = ({ kill }) => ({
   note: 'An endless function, from its deadline on.',
 });
 
+const overloads = ({ overload }) => ({
+  title: 'Overload',
+  head: ['', 'calls/s', 'answers/s', 'p50 ms', 'of before', 'refusal p50 ms', 'API p50 ms', 'API p99 ms'],
+  rows: overload.flatMap((row) => [
+    [`${row.engine}, as many as go`, '-', rate(row.rps), number(row.p50_ms, 0), '1.00 ×', '-', '-', '-'],
+    [`${row.engine}, ${row.times} times that`, rate(row.offered_rps), rate(row.served_rps), number(row.served_p50_ms, 0),
+      times(row.served_p50_ms / row.p50_ms), number(row.refused_p50_ms, 1), number(row.api_p50_ms, 1), number(row.api_p99_ms, 1)],
+  ]),
+  note: 'Python, runc, isolation request. As many as go: 32 connections, each of which waits for its answer. Then calls come at ' +
+    'three times that rate whatever became of those before; up to `queue_length` of them wait, for `queue_timeout_ms` at most, and the ' +
+    'others are refused with 503 and Retry-After. Meanwhile the API is asked for a list of functions.',
+});
+
 const idle = ({ memory }) => ({
   title: 'Memory of a waiting cell',
   head: ['', 'charged MB', 'share MB'],
@@ -127,7 +140,7 @@ const recording = ({ recording: rows }) => ({
   note: 'Python, runc, kept containers. Without records nothing is counted either.',
 });
 
-const SECTIONS = [loadSection, cpuSection, singleSection, freshSection, phases, kills, recording, idle, resident, lists];
+const SECTIONS = [loadSection, cpuSection, singleSection, freshSection, phases, kills, overloads, recording, idle, resident, lists];
 const sections = (report) => SECTIONS.map((make) => make(report));
 
 function conditions({ date, machine, versions, interpreters, programs, plan, quick }) {
