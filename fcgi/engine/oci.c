@@ -188,12 +188,10 @@ static void hide_unified(oci_t *o)
 static void share_groups(oci_t *o)
 {
     err_t err;
-    if (cgroups_open("/proc/self/mountinfo", o->cgroup, &o->groups, &err) == 0 &&
-        cgroup_share(o->groups, &err) == 0)
-        return;
-    log_fail(LOG_DEBUG, "cells are put into control groups by their runtime", &err, NULL);
-    cgroups_close(o->groups);
-    o->groups = NULL;
+    o->shared = cgroups_open("/proc/self/mountinfo", o->cgroup, &o->groups, &err) == 0 &&
+                cgroup_share(o->groups, &err) == 0;
+    if (!o->shared)
+        log_fail(LOG_DEBUG, "cells are put into control groups by their runtime", &err, NULL);
 }
 
 static int fill(oci_t *o, const config_t *config, const char *seccomp_json, err_t *err)

@@ -32,7 +32,8 @@ typedef struct {
     char dir[CONFIG_TEXT + 16];    // <run>/oci: a bundle for each cell
     char cgroup[CONFIG_TEXT];
     buf_t seccomp;
-    cgroups_t *groups; // NULL: cells do not put themselves into theirs
+    cgroups_t *groups; // NULL where they cannot be opened
+    bool shared;       // cells put themselves into theirs
     bool hidden;       // the cgroup v2 beside v1 is a directory of ours
     int interrupt;
     pthread_mutex_t lock; // of the following

@@ -84,12 +84,14 @@ int oci_make_bundle(oci_t *o, const program_t *program, const engine_spec_t *spe
 
 // ---- which runtimes work here
 
-// What is there of the cell of an attempt. Its process ends by itself: its group may outlive the attempt, not
-// the last one.
+// What is there of the cell of an attempt. Its process ends by itself, or is killed here where the runtime hung:
+// its group may outlive the attempt, not the last one. On v2 the runtime made the group, and leaves it.
 static int clear(const char *dir, const cgroup_t *group, err_t *err)
 {
-    if (group->all)
+    if (group->all) {
+        cgroup_kill(group);
         (void)!cgroup_remove(group, NULL);
+    }
     return bundle_remove(dir, err);
 }
 
@@ -156,7 +158,7 @@ static program_t *try_tool(oci_t *o, const oci_tool_t *tool, runtime_t runtime, 
         err_set(err, ERR_INTERNAL, "out of memory");
         return NULL;
     }
-    *p = (program_t){.tool = tool, .copy = -1, .joins = tool->joins && o->groups};
+    *p = (program_t){.tool = tool, .copy = -1, .joins = tool->joins && o->shared};
     if ((tool->copies && oci_seal(tool->name, &p->copy, err) < 0) ||
         probe(o, p, runtime, NULL, err) < 0) {
         oci_program_free(p);
