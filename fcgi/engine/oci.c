@@ -200,6 +200,7 @@ static int fill(oci_t *o, const config_t *config, const char *seccomp_json, err_
     snprintf(o->images, sizeof o->images, "%s/images", config->home);
     snprintf(o->dir, sizeof o->dir, "%s/oci", config->run);
     str_copy(o->cgroup, sizeof o->cgroup, config->cgroup);
+    o->launch_ms = (int)config->launch_timeout_ms;
     if (!seccomp_json)
         return err_set(err, ERR_INVALID, "cells of an OCI runtime need a system call profile");
     if (o->interrupt < 0 || uname(&machine) < 0)

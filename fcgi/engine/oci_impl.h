@@ -36,6 +36,7 @@ typedef struct {
     bool shared;       // cells put themselves into theirs
     bool hidden;       // the cgroup v2 beside v1 is a directory of ours
     int interrupt;
+    int launch_ms;        // longest start of a cell
     pthread_mutex_t lock; // of the following
     program_t
         *chosen[RUNTIME_COUNT]; // what makes these cells, NULL: none works; never changed then

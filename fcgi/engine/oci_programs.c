@@ -10,7 +10,7 @@
 #include "engine/oci_impl.h"
 #include "engine/oci_spec.h"
 
-enum { PROBE_TIMEOUT_MS = 5000, PROBE_UID = 65534, ARGUMENTS_MAX = 20 };
+enum { PROBE_UID = 65534, ARGUMENTS_MAX = 20 };
 
 static const oci_tool_t crun = {
     .name = "crun", .joins = "--cgroup-manager=disabled", .copies = true, .compiles = true};
@@ -117,8 +117,7 @@ static int probe(oci_t *o, const program_t *p, runtime_t runtime, buf_t *filter,
     if (clear(dir, &group, err) < 0 || oci_make_bundle(o, p, &spec, dir, err) < 0 ||
         (p->joins && cgroup_make(&group, err) < 0))
         return -1;
-    int failed =
-        oci_call(o, p, dir, &group, filter ? detached : plain, PROBE_TIMEOUT_MS, said, err);
+    int failed = oci_call(o, p, dir, &group, filter ? detached : plain, o->launch_ms, said, err);
     if (!failed && filter)
         failed = bundle_filter(dir, id, filter, err);
     else if (!failed && !strstr(said, "launcher: connect"))

@@ -13,7 +13,6 @@
 #include "keeper/retry.h"
 
 enum {
-    READY_MS = 20000, // longest from the start of a cell to its HELLO
     BACKOFF_MS = 100, // after a failed launch, doubled with each
     BACKOFF_MAX_MS = 30000,
 };
@@ -50,8 +49,10 @@ static void launch_failed(cell_t *c, const err_t *err)
 static void on_not_ready(alarm_t *alarm)
 {
     err_t err;
-    err_set(&err, ERR_TIMEOUT, "the cell was not ready within %d s", READY_MS / 1000);
-    launch_failed(alarm->owner, &err);
+    cell_t *c = alarm->owner;
+    err_set(&err, ERR_TIMEOUT, "the cell was not ready within %lld ms",
+            (long long)c->keeper->config->launch_timeout_ms);
+    launch_failed(c, &err);
 }
 
 // What a cell that breaks before it is ready has to say: no function's code is in it yet.
@@ -188,7 +189,7 @@ static void on_made(job_t *job)
     }
     if (job->result == 0 && watch_body(c, &job->err) == 0) {
         c->alarm.fn = on_not_ready;
-        loop_arm(k->loop, &c->alarm, in_ms(clock_mono_ns(), READY_MS));
+        loop_arm(k->loop, &c->alarm, in_ms(clock_mono_ns(), k->config->launch_timeout_ms));
         return;
     }
     if (k->health.ok) {

@@ -91,6 +91,7 @@ static inline int prepare(void **state)
         return -1;
     snprintf(socket_path, sizeof socket_path, "%s/k", run_dir);
     config = (config_t){.pool_size = 1,
+                        .launch_timeout_ms = 20000,
                         .launches = 4,
                         .max_cells = 8,
                         .queue_timeout_ms = 2000,

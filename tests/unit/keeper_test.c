@@ -385,6 +385,25 @@ static void an_engine_that_refuses_is_tried_again(void **state)
     end(worker);
 }
 
+static void cells_that_say_nothing_are_given_up(void **state)
+{
+    (void)state;
+    config.launch_timeout_ms = 500;
+    int worker = begin();
+    lease_msg_t wanted = request();
+    fake_mute = true;
+    int made = fake_count;
+    held_t held = lease(worker, &wanted);
+    release(worker, &held, false);
+    // The one in place of the leased cell, and the one in place of that.
+    for (int i = 0; fake_count < made + 2 && i < 1000; i++)
+        usleep(10000);
+    assert_true(fake_count >= made + 2);
+    fake_mute = false;
+    await_ready(worker, 4);
+    end(worker);
+}
+
 // Whether the keeper closes the connection after this message.
 static bool refused(const lease_msg_t *msg)
 {
@@ -462,6 +481,7 @@ int main(void)
         KEEPER_TEST(a_missing_runtime_is_told_at_once),
         KEEPER_TEST(with_the_engine_away_ready_cells_serve_and_deadlines_hold),
         KEEPER_TEST(an_engine_that_refuses_is_tried_again),
+        KEEPER_TEST(cells_that_say_nothing_are_given_up),
         KEEPER_TEST(malformed_requests_end_the_connection),
         KEEPER_TEST(a_second_request_beside_a_lease_ends_both),
     };
