@@ -77,6 +77,12 @@ listening() {
         }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
+# Docker runs no container without its AppArmor profile where the kernel has AppArmor.
+check_apparmor() {
+    [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) != Y ]] || command -v apparmor_parser >/dev/null ||
+        die "this kernel has AppArmor, so that Docker needs the package apparmor: install it, or crun and set engine = oci"
+}
+
 check_external() {
     local running=$CLOCHE_RUN/state/engine
     [[ ! -e $running || $(<"$running") == "$CLOCHE_ENGINE" ]] ||

@@ -13,7 +13,8 @@ set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-# group | what must be there: cmd:a,b (one of them), lib:a,b (pkg-config), header:path, python:module | package
+# group | what must be there: cmd:a,b (one of them), profile:a (the same, where the kernel has AppArmor),
+# lib:a,b (pkg-config), header:path, python:module | package
 NEEDS='
 build | cmd:gcc               | gcc
 build | header:stdio.h        | libc6-dev
@@ -38,6 +39,7 @@ run   | cmd:runsc             | runsc
 engine | cmd:dockerd          | docker.io
 engine | cmd:containerd       | containerd
 engine | cmd:runc             | runc
+engine | profile:apparmor_parser | apparmor
 oci   | cmd:runc              | runc
 oci   | cmd:crun              | crun
 oci   | cmd:runsc             | runsc
@@ -70,11 +72,16 @@ fuzz  | cmd:clang             | libclang-rt-14-dev
 OPTIONAL=' runsc crun '
 TRIED=/run/cloche-packages.tried
 
+kernel_has_apparmor() {
+    [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) == Y ]]
+}
+
 has() {
     local kind=${1%%:*} name
     for name in $(tr ',' ' ' <<<"${1#*:}"); do
         case $kind in
         cmd) command -v "$name" >/dev/null ;;
+        profile) ! kernel_has_apparmor || command -v "$name" >/dev/null ;;
         lib) pkg-config --exists "$name" 2>/dev/null ;;
         python) /usr/bin/python3 -I -c "import $name" 2>/dev/null ;;
         header) echo "#include <$name>" | gcc -E -o /dev/null - 2>/dev/null ;;

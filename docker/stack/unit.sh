@@ -28,7 +28,8 @@ check_programs() {
         mariadb) command -v mariadbd mysqld >/dev/null ||
             die "there is no MariaDB here: install mariadb-server-core and mariadb-client, or set db_url" ;;
         dockerd) command -v dockerd >/dev/null ||
-            die "there is no Docker here: install docker.io, or crun and set engine = oci, or set docker_host" ;;
+            die "there is no Docker here: install docker.io, or crun and set engine = oci, or set docker_host"
+            check_apparmor ;;
         esac
     done
     [[ $CLOCHE_ENGINE != oci ]] || command -v crun runc >/dev/null ||

@@ -103,6 +103,12 @@ describe('the units', () => {
     for (const name of wanted) assert.match(readFileSync(join(units, name), 'utf8'), /^PartOf=cloche\.target$/m, name);
   });
 
+  // Seen only where the kernel has AppArmor: there it starts no container else.
+  test('leave to dockerd what loads the AppArmor profile of containers', () => {
+    const sets = [...readFileSync(join(units, 'cloche-dockerd.service'), 'utf8').matchAll(/^CapabilityBoundingSet=(.*)$/gm)].map(([, set]) => set);
+    assert.equal(sets.at(-1), 'CAP_MAC_ADMIN');
+  });
+
   test('are exposed as little as the documentation says', () => {
     const table = readFileSync(join(ROOT, 'docs/packages.md'), 'utf8');
     const exposure = (name) => {
