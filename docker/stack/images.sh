@@ -65,12 +65,13 @@ copy_images() {
 # By way of a container that never starts. Device nodes are left out; a cell's /dev is made by the runtime.
 copy_image() {
     local id=$1 folder=$2 container
+    printf 'cloche: copying the image %s\n' "${folder##*/}" >&2
     rm -rf "$folder.new"
     mkdir "$folder.new"
     container=$(engine POST /containers/create -H 'Content-Type: application/json' --data "$(jq -n --arg image "$id" --arg run "$CLOCHE_RUN" \
         '{Image: $image, Cmd: ["/"], NetworkDisabled: true, Labels: {"cloche.instance": $run}}')" | jq -er .Id) ||
         die "the Docker engine at unix://$DOCKER_SOCKET does not hand out ${folder##*/}"
-    engine GET "/containers/$container/export" --max-time 600 |
+    engine GET "/containers/$container/export" --max-time 0 --speed-limit 1000 --speed-time 60 |
         tar -C "$folder.new" --numeric-owner --exclude='dev/*' --exclude=.dockerenv -xf - ||
         die "the image ${folder##*/} cannot be unpacked"
     engine DELETE "/containers/$container?force=true" >/dev/null || true

@@ -1,8 +1,8 @@
 // Which engine the keeper's container takes: by what the Docker engine says of itself, or by the setting.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,16 +20,16 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the keeper's container says where it has this driver. It ends: there is no image and no program. */
-async function keeper(driver, engine = '', version = { ApiVersion: '1.41' }) {
+/** What the keeper's container says where it has this driver. It ends: there is no program, and no image but those of `more`. */
+async function keeper(driver, engine = '', version = { ApiVersion: '1.41' }, more = {}) {
   const socket = join(folder, `${driver}.sock`);
   server?.close();
   asked = [];
   server = http.createServer((request, response) => {
     const path = request.url.split('?')[0];
     asked.push(path);
-    const answer = { '/info': { CgroupDriver: driver }, '/version': version, '/images/json': [], '/containers/json': [] }[path];
-    response.writeHead(answer ? 200 : 404).end(JSON.stringify(answer ?? {}));
+    const answer = { '/info': { CgroupDriver: driver }, '/version': version, '/images/json': [], '/containers/json': [], ...more }[path];
+    response.writeHead(answer ? 200 : 404).end(Buffer.isBuffer(answer) ? answer : JSON.stringify(answer ?? {}));
   });
   if (driver) await new Promise((resolve) => server.listen(socket, resolve));
   const environment = {
@@ -90,5 +90,42 @@ describe('the engine is given', () => {
     mkdirSync(left, { recursive: true });
     await keeper('cgroupfs', 'docker');
     assert.ok(!existsSync(left));
+  });
+});
+
+describe('images are copied for oci', () => {
+  const images = () => join(folder, 'home/images');
+  const image = (digit) => ({ Id: `sha256:${digit.repeat(64)}`, RepoTags: ['cloche-python:current', 'other:1'] });
+  const copy = (digit, tar) => keeper('systemd', '', undefined,
+    { '/images/json': [image(digit)], '/containers/create': { Id: 'c1' }, '/containers/c1/export': tar, '/containers/c1': {} });
+  let tar;
+  before(() => {
+    const root = join(folder, 'root');
+    for (const name of ['bin', 'dev']) mkdirSync(join(root, name), { recursive: true });
+    for (const name of ['bin/python', 'dev/console', '.dockerenv']) writeFileSync(join(root, name), name);
+    tar = execFileSync('tar', ['-C', root, '-cf', '-', '.dockerenv', 'bin', 'dev'], { maxBuffer: 1 << 20 });
+  });
+
+  test('whole, under the name of the language, without what a container gets by itself', async () => {
+    assert.match(await copy('a', tar), /^cloche: copying the image python-a{16}$/m);
+    assert.equal(readlinkSync(join(images(), 'python')), 'python-aaaaaaaaaaaaaaaa');
+    assert.equal(readFileSync(join(images(), 'python/bin/python'), 'utf8'), 'bin/python');
+    assert.deepEqual(readdirSync(join(images(), 'python')).sort(), ['bin', 'dev']);
+    assert.deepEqual(readdirSync(join(images(), 'python/dev')), []);
+  });
+
+  test('once', async () => {
+    assert.doesNotMatch(await copy('a', tar), /copying/);
+    assert.ok(!asked.includes('/containers/create'));
+  });
+
+  test('not in part: the one before stays', async () => {
+    assert.match(await copy('b', tar.subarray(0, 700)), /^cloche: the image python-b{16} cannot be unpacked$/m);
+    assert.equal(readlinkSync(join(images(), 'python')), 'python-aaaaaaaaaaaaaaaa');
+  });
+
+  test('anew when there is another, and the old one goes', async () => {
+    await copy('b', tar);
+    assert.deepEqual(readdirSync(images()).sort(), ['python', 'python-bbbbbbbbbbbbbbbb']);
   });
 });
