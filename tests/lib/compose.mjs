@@ -101,6 +101,8 @@ export class ComposeStack extends Stack {
     makeBase(s.engine);
     s.environment = {
       PATH: process.env.PATH, HOME: base, ...s.engine.environment, ...PATIENCE, COMPOSE_PROJECT_NAME: `cloche${randomBytes(3).toString('hex')}`,
+      // Where even root cannot raise it, neither can the engine.
+      CLOCHE_MEMLOCK: run(['sh', '-c', 'ulimit -l unlimited 2>/dev/null && echo -1 || echo $(($(ulimit -H -l) * 1024))']).trim(),
       CLOCHE_BASE: BASE, CLOCHE_RUN: s.run, CLOCHE_LISTEN: new URL(s.url).host, CLOCHE_DOCKER_SOCKET: s.engine.socket,
     };
     return s;
