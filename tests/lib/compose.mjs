@@ -119,7 +119,7 @@ export class ComposeStack extends Stack {
       this.environment.CLOCHE_DOCKER_SOCKET = this.#front.socket;
     }
     this.compose('up', '--build', '-d');
-    await until(() => / ready  http/.test(this.compose('logs', '--no-color', 'examples')), 'the examples', 120_000);
+    await until(() => / ready  http/.test(this.compose('logs', '--no-color', 'examples')), 'the examples', 240_000);
     this.token = this.compose('exec', '-T', 'api', 'cat', '/var/lib/cloche/admin.token').trim();
   }
 
