@@ -22,10 +22,10 @@ const seconds = (began) => `${((performance.now() - began) / 1000).toFixed(1)} s
 // Hundreds of calls, each in a cell of its own: the suite oci runs them, whose engine makes cells fastest.
 const MANY_CELLS = ['examples.test.mjs', 'execution.test.mjs', 'failures.test.mjs'];
 // Whole systems, for make test-all alone.
-const LONG = { compose: 'stack.test.mjs', package: 'machine.test.mjs' };
+const LONG = { compose: ['stack.test.mjs'], package: ['machine.test.mjs', 'unified.test.mjs'] };
 const isElsewhere = (suite, name) => !process.env.CLOCHE_TEST_LONG &&
-  (suite === 'api' ? MANY_CELLS.includes(name) && ENGINE === 'docker' : name === LONG[suite]);
-const isLong = (file) => Object.entries(LONG).some((parts) => file.endsWith(`/${parts.join('/')}`));
+  (suite === 'api' ? MANY_CELLS.includes(name) && ENGINE === 'docker' : LONG[suite]?.includes(name));
+const isLong = (file) => Object.entries(LONG).some(([suite, names]) => names.some((name) => file.endsWith(`/${suite}/${name}`)));
 
 function filesOf(suite) {
   if (existsSync(suite) && suite.endsWith('.mjs')) return [resolve(suite)];

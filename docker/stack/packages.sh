@@ -60,6 +60,9 @@ package | cmd:dpkg-shlibdeps  | dpkg-dev
 package | cmd:lintian         | lintian
 package | cmd:systemd-analyze | systemd
 machine | cmd:systemd-nspawn  | systemd-container
+machine | cmd:qemu-system-x86_64 | qemu-system-x86
+machine | cmd:mke2fs          | e2fsprogs
+machine | cmd:ssh             | openssh-client
 bench | cmd:wrk               | wrk
 peers | python:fastapi        | python3-fastapi
 peers | python:uvicorn        | uvicorn

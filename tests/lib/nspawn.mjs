@@ -2,9 +2,10 @@
 // groups. Everything in it is as on a Debian machine, so packages can be installed, services killed, and it be rebooted.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ENVIRONMENT, Guest, unpack } from './guest.mjs';
 import { children, cgroupPids } from './machine.mjs';
 import { until } from './until.mjs';
 
@@ -22,31 +23,15 @@ Type=oneshot
 ExecStart=/bin/sh -c 'for d in /sys/fs/cgroup/*/; do mount -o remount,bind,rw $d; done'
 `;
 
-/** A tar file of a Debian system with these packages, made once per list of them in `cache`. */
-export function debian(cache, packages) {
-  const name = createHash('sha256').update(packages.join()).digest('hex').slice(0, 16);
-  const file = join(cache, `machine-${name}.tar`);
-  if (!existsSync(file)) {
-    mkdirSync(cache, { recursive: true });
-    const { status, stderr } = spawnSync('mmdebstrap', ['--variant=apt', `--include=${packages.join()}`, 'bookworm', `${file}.new.tar`],
-      { encoding: 'utf8', timeout: 20 * 60_000, maxBuffer: 64 << 20 });
-    if (status !== 0) throw new Error(`mmdebstrap: ${stderr.slice(-2000)}`);
-    renameSync(`${file}.new.tar`, file);
-  }
-  return file;
-}
-
-export class Machine {
+export class Machine extends Guest {
   #nspawn = null;
   #group = `cloche-machine-${randomBytes(4).toString('hex')}`;
 
   /** Unpacks the tar file into `root`, a new folder. */
   constructor(tar, root) {
+    super();
     this.root = root;
-    mkdirSync(root, { recursive: true });
-    chmodSync(root, 0o755);
-    const { status, stderr } = spawnSync('tar', ['-C', root, '--numeric-owner', '-xf', tar], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
+    unpack(tar, root);
     const units = join(root, 'etc/systemd/system');
     writeFileSync(join(units, 'cgroups.service'), WRITABLE_CGROUPS);
     mkdirSync(join(units, 'sysinit.target.requires'), { recursive: true });
@@ -58,7 +43,7 @@ export class Machine {
     const enter = this.#groups().map((path) => `mkdir -p ${path} && echo $$ > ${path}/cgroup.procs`);
     const script = [...enter, 'exec systemd-nspawn "$@"'].join(' && ');
     this.#nspawn = spawn('sh', ['-c', script, 'sh', ...NSPAWN, '-D', this.root], { stdio: 'ignore', detached: true });
-    await until(() => /^(running|degraded|starting)/.test(this.try('systemctl', 'is-system-running').stdout), 'boot', BOOT_MS, 200);
+    await until(() => this.isUp(), 'boot', BOOT_MS, 200);
   }
 
   /** Shuts it down as its power button does. */
@@ -74,24 +59,8 @@ export class Machine {
   try(program, ...parameters) {
     const init = this.#init();
     if (!init) return { status: null, stdout: '', stderr: 'it does not run' };
-    return spawnSync('nsenter', ['-t', String(init), '-a', 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C.UTF-8',
-      'HOME=/root', 'DEBIAN_FRONTEND=noninteractive', program, ...parameters],
-    { encoding: 'utf8', timeout: 5 * 60_000, maxBuffer: 64 << 20 });
-  }
-
-  /** The same; its standard output, and an error when it fails. */
-  run(program, ...parameters) {
-    const { status, stdout, stderr } = this.try(program, ...parameters);
-    if (status !== 0) {
-      const journal = program === 'systemctl' ? this.try('journalctl', '--boot', '--lines=60', '--no-pager').stdout : '';
-      throw new Error(`${program} ${parameters.join(' ')}: ${status}\n${stderr}${stdout}${journal}`);
-    }
-    return stdout;
-  }
-
-  /** One property of a unit. */
-  property(unit, name) {
-    return this.run('systemctl', 'show', unit, '-p', name, '--value').trim();
+    return spawnSync('nsenter', ['-t', String(init), '-a', 'env', '-i', ...ENVIRONMENT, program, ...parameters],
+      { encoding: 'utf8', timeout: 5 * 60_000, maxBuffer: 64 << 20 });
   }
 
   /** Ends it at once, with all that ran in it, and removes it. Synchronous, so that it also works at exit. */

@@ -1,95 +1,58 @@
 // The package on a machine of its own with systemd: installed, rebooted, upgraded, removed, purged, restored.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { debian, Machine } from '../lib/nspawn.mjs';
+import { debian, must } from '../lib/guest.mjs';
+import { Machine } from '../lib/nspawn.mjs';
+import { BUILD, buildPackage, CONFIG, names, putBases, Visitor } from '../lib/package.mjs';
 import { until } from '../lib/until.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BUILD = join(ROOT, 'build');
 const START_MS = 180_000;
 const OTHERS = ['nginx.service', 'docker.service', 'containerd.service'];
-const CONFIG = '/etc/cloche/cloche.conf';
-
-function run(program, ...parameters) {
-  const { status, stdout, stderr } = spawnSync(program, parameters, { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 << 20 });
-  assert.equal(status, 0, `${program} ${parameters.join(' ')}: ${stderr}${stdout}`);
-  return stdout.trim();
-}
 
 let folder;
 let m;
+let v;
 let old;
 let next;
 
 /** The package, and a later version of it that brings a migration. */
 function packages() {
-  run('make', '--no-print-directory', 'deb');
-  const version = run('build/bin/cloche', 'version');
+  const { file, version } = buildPackage();
   old = join(folder, 'old.deb');
   next = join(folder, 'next.deb');
-  copyFileSync(join(BUILD, `cloche_${version}_${run('dpkg', '--print-architecture')}.deb`), old);
+  copyFileSync(file, old);
   const tree = join(folder, 'next');
-  run('dpkg-deb', '-R', old, tree);
+  must('dpkg-deb', '-R', old, tree);
   writeFileSync(join(tree, 'usr/share/cloche/sql/9000_next.sql'), 'CREATE TABLE next_version (id INT PRIMARY KEY) ENGINE=InnoDB;\n');
   const control = join(tree, 'DEBIAN/control');
   writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${version}+next`));
-  run('dpkg-deb', '--root-owner-group', '--build', tree, next);
+  must('dpkg-deb', '--root-owner-group', '--build', tree, next);
 }
-
-/** What the images are made from: with it the machine needs no network. */
-function bases() {
-  run('docker/build-images.sh', BUILD, join(folder, 'unpacked'));
-  rmSync(join(folder, 'unpacked'), { recursive: true });
-  return readdirSync(join(BUILD, 'images')).filter((name) => name.endsWith('.tar')).map((name) => join(BUILD, 'images', name));
-}
-
-const names = (field) => run('dpkg-deb', '--field', old, field).split(',').map((item) => item.trim().split(/[ |]/)[0]).filter(Boolean);
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'cloche-test-'));
   packages();
-  const tar = debian(join(BUILD, 'machines'), ['systemd-sysv', 'dbus', ...names('Depends'), ...names('Recommends')]);
+  const tar = debian(join(BUILD, 'machines'), ['systemd-sysv', 'dbus', ...names(old, 'Depends'), ...names(old, 'Recommends')]);
   m = new Machine(tar, join(folder, 'root'));
+  v = new Visitor(m);
   process.once('exit', () => m.end());
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   for (const [from, to] of [[old, 'old.deb'], [next, 'next.deb']]) copyFileSync(from, join(m.root, 'root', to));
-  const images = join(m.root, 'var/lib/cloche/build/images');
-  mkdirSync(images, { recursive: true });
-  for (const file of bases()) cpSync(file, join(images, file.split('/').at(-1)));
-  writeFileSync(join(m.root, 'var/lib/cloche/.cloche'), '');
+  putBases(m.root, join(folder, 'unpacked'));
 });
 after(() => {
   m?.end();
   rmSync(folder, { recursive: true, force: true });
 });
 
-// ---- what a user sees
-
-const curl = (...parameters) => m.try('curl', '--silent', '--show-error', '--max-time', '20', ...parameters);
-const hello = () => curl('http://127.0.0.1:8080/fn/hello?name=Bob').stdout;
-const token = () => readFileSync(join(m.root, 'var/lib/cloche/admin.token'), 'utf8').trim();
-const deploy = (fields) => {
-  const { stdout } = curl('-H', `Authorization: Bearer ${token()}`, '--json', JSON.stringify(fields), 'http://127.0.0.1:8080/api/functions');
-  assert.ok(JSON.parse(stdout).id, stdout);
-};
-const call = (route) => curl(`http://127.0.0.1:8080/fn/${route}`).stdout;
-const state = (unit) => m.property(unit, 'ActiveState');
-const mainPid = (unit) => Number(m.property(unit, 'MainPID'));
-const journal = () => m.try('journalctl', '--no-pager', '-n', '60', '--unit=cloche*').stdout;
-
-async function serves(what) {
-  try {
-    await until(() => state('cloche.target') === 'active' && hello() === 'Hello, Bob!', what, START_MS, 500);
-  } catch (error) {
-    throw new Error(`${error.message}\n${journal()}`, { cause: error.cause });
-  }
-}
+const serves = (what) => v.serves(what, START_MS);
+const call = (route) => v.call(route);
+const state = (unit) => v.state(unit);
+const mainPid = (unit) => v.mainPid(unit);
 
 /** Fields of /proc/PID/status, of a process as the machine numbers it. */
 const status = (pid) => Object.fromEntries(m.run('cat', `/proc/${pid}/status`).trim().split('\n').map((line) => line.split(':\t')));
@@ -106,8 +69,8 @@ describe('the package', () => {
     await serves('the first start');
     await until(() => existsSync(join(m.root, 'var/lib/cloche/examples-deployed')), 'examples', 60_000, 200);
     assert.equal(m.try('cloche-status').status, 0, m.try('cloche-status').stdout);
-    deploy({ name: 'kept', route: 'kept', language: 'python', code: 'def handler():\n    return "kept"\n' });
-    deploy({ name: 'sandboxed', route: 'sandboxed', language: 'javascript', runtime: 'gvisor', code: 'module.exports = () => "gVisor";\n' });
+    v.deploy({ name: 'kept', route: 'kept', language: 'python', code: 'def handler():\n    return "kept"\n' });
+    v.deploy({ name: 'sandboxed', route: 'sandboxed', language: 'javascript', runtime: 'gvisor', code: 'module.exports = () => "gVisor";\n' });
     assert.equal(call('kept'), 'kept');
     assert.equal(call('sandboxed'), 'gVisor');
     assert.equal(m.run('systemctl', '--failed', '--plain', '--no-legend', 'list-units', 'cloche*'), '');
@@ -156,7 +119,7 @@ describe('the package', () => {
   });
 
   test('an upgrade migrates, lets a call finish, and loses none', async () => {
-    deploy({ name: 'slow', route: 'slow', language: 'python', timeout_ms: 60000, code: 'import time\ndef handler():\n    time.sleep(4)\n    return "slept"\n' });
+    v.deploy({ name: 'slow', route: 'slow', language: 'python', timeout_ms: 60000, code: 'import time\ndef handler():\n    time.sleep(4)\n    return "slept"\n' });
     const database = mainPid('cloche-mariadb.service');
     m.run('systemd-run', '--unit=caller', '--property=RemainAfterExit=yes', 'sh', '-c', 'curl -s http://127.0.0.1:8080/fn/slow >/root/slow');
     m.run('systemd-run', '--unit=callers', '--property=RemainAfterExit=yes', 'sh', '-c',
@@ -204,9 +167,7 @@ describe('the package', () => {
     m.run('dpkg', '-i', '/root/next.deb');
     await until(() => m.property('cloche-config', 'ActiveState') === 'active', 'an empty home that is taken', 30_000, 100);
     // The images were purged, and this machine has no network.
-    const images = join(m.root, 'var/lib/cloche/build/images');
-    mkdirSync(images, { recursive: true });
-    for (const file of bases()) cpSync(file, join(images, file.split('/').at(-1)));
+    putBases(m.root, join(folder, 'unpacked'));
     m.run('systemctl', 'restart', 'cloche-images.service');
     assert.match(m.try('cloche-restore', '/root/backup.tar.gz').stderr, /--replace/);
     m.run('cloche-restore', '--replace', '/root/backup.tar.gz');
