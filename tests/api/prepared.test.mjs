@@ -7,7 +7,7 @@ import { until } from '../lib/until.mjs';
 
 const LOAD_MS = 300;
 const LIMIT_MS = 3000; // of a call that meets its limits
-const PATIENCE_MS = 60_000; // for a busy machine to prepare a cell
+const PATIENCE_MS = 120_000; // for a busy machine to prepare a cell
 
 let s;
 before(async () => { s = await stack(); });
