@@ -24,8 +24,9 @@ before(async () => {
 after(() => s?.end());
 
 const health = (options) => s.api('/health', { timeout: 10_000, ...options });
+// Waits until it is down or up: a Docker daemon that ends makes containers until then.
 const service = (command, name) =>
-  assert.equal(spawnSync('s6-svc', [command, join(s.run, 'service', name)]).status, 0);
+  assert.equal(spawnSync('s6-svc', [`-w${command.at(-1)}`, '-T', '60000', command, join(s.run, 'service', name)]).status, 0);
 
 /** Waits until health answers with this status; the answer. */
 const says = (status, wanted, options) => until(async () => {
