@@ -45,6 +45,7 @@ oci   | cmd:crun              | crun
 oci   | cmd:runsc             | runsc
 database | cmd:mariadbd,mysqld | mariadb-server-core
 database | cmd:mariadb,mysql  | mariadb-client-core
+database | cmd:mariadb-dump,mysqldump | mariadb-client
 lint  | cmd:clang-format      | clang-format
 lint  | cmd:cppcheck          | cppcheck
 lint  | cmd:shellcheck        | shellcheck
