@@ -118,9 +118,9 @@ return "survived"`),
   const code = 'const held = []; for (;;) held.push(Buffer.alloc(4 * 1024 * 1024, 1));';
   spawnSync(process.execPath, ['-e', code]);
   return 'survived';`) },
-  { name: 'a deadline', status: 'timeout', type: 'Timeout', http: 504, code: 'timeout', settings: { timeout_ms: 700 },
+  { name: 'a deadline', status: 'timeout', type: 'Timeout', http: 504, code: 'timeout', settings: { timeout_ms: 2000 },
     python: python('while True:\n    pass'), javascript: javascript('for (;;);') },
-  { name: 'a deadline in sleep', status: 'timeout', type: 'Timeout', http: 504, code: 'timeout', settings: { timeout_ms: 700 },
+  { name: 'a deadline in sleep', status: 'timeout', type: 'Timeout', http: 504, code: 'timeout', settings: { timeout_ms: 2000 },
     python: python('import time\ntime.sleep(60)'), javascript: javascript('await new Promise((r) => setTimeout(r, 60000));') },
 ];
 
