@@ -9,6 +9,8 @@ import { RUNTIMES, target } from './attacks.mjs';
 
 const CALLS = 4; // more than make a function's code worth loading
 const PATIENCE_MS = 180_000; // for a busy machine to prepare a cell
+const HANGS_MS = 4000; // timeout of what is not to load, and of its calls, which are to go well
+const LOADS_MS = 10_000; // of what is to load, on a busy machine too
 const PAUSE_MS = 2000; // a cell is prepared when one is free, so calls leave time to make some
 
 let t;
@@ -109,8 +111,8 @@ const refusedOn = (runtime) => [...REFUSED, ...FORGED]
 let memory = 300;
 
 /** Deploys it and calls it often, its neighbour meanwhile; every call must go well. */
-async function callOften(runtime, lines) {
-  const f = await t.s.deploy({ language: 'python', runtime, code: hostile(lines), timeout_ms: 2000, memory_mb: memory++ });
+async function callOften(runtime, lines, timeout_ms) {
+  const f = await t.s.deploy({ language: 'python', runtime, code: hostile(lines), timeout_ms, memory_mb: memory++ });
   for (let i = 0; i < CALLS; i++) {
     const [{ status, error }] = await Promise.all([t.s.execute(f), t.unharmed(runtime)]);
     assert.equal(status, 'ok', JSON.stringify(error));
@@ -132,7 +134,7 @@ for (const runtime of RUNTIMES) {
   describe(`code that is loaded ahead on ${runtime}`, { concurrency: 3 }, () => {
     for (const [name, lines] of refusedOn(runtime)) {
       test(`${name}: no cell is prepared with it`, async () => {
-        const f = await callOften(runtime, lines);
+        const f = await callOften(runtime, lines, HANGS_MS);
         const goesWell = async () => {
           const { output, error, metrics } = await t.s.execute(f);
           assert.equal(output, 'answered', JSON.stringify(error));
@@ -152,7 +154,7 @@ for (const runtime of RUNTIMES) {
 
     for (const [name, lines] of LOADED) {
       test(`${name}: its calls go on as ever`, async () => {
-        const f = await callOften(runtime, lines);
+        const f = await callOften(runtime, lines, LOADS_MS);
         await until(async () => (await t.s.execute(f)).metrics.init_ms === 0, 'a call in a prepared cell', PATIENCE_MS, PAUSE_MS);
         assert.equal(refusals(f), 0);
         await endsWithout(f, runtime);
