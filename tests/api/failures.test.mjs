@@ -219,9 +219,12 @@ describe('no failures', () => {
   }
 
   test('a stream that fails after its first byte is seen to be incomplete', async () => {
+    // The pause: what nginx reads together with the end it does not send on, and the client sees only that it is cut.
     const f = await s.deploy({ language: 'python', code: `
+import time
 def handler(event):
     yield "first"
+    time.sleep(1)
     raise ValueError("later")
 ` });
     const answer = await s.fn(f.route);
