@@ -68,8 +68,8 @@ export async function overloadCase(s, engine) {
     engine, times: TIMES,
     async measure({ overload }) {
       await settle(s);
-      await sustained(url, { connections: CONNECTIONS, seconds: overload / 4 }); // what was made beforehand is used up
-      const before = await sustained(url, { connections: CONNECTIONS, seconds: overload / 2 });
+      await sustained(url, { connections: CONNECTIONS, seconds: Math.ceil(overload / 4) }); // what was made beforehand is used up
+      const before = await sustained(url, { connections: CONNECTIONS, seconds: Math.ceil(overload / 2) });
       const stop = askApi(s);
       const answers = await offered(url, TIMES * before.rps, overload);
       const api = await stop();
