@@ -26,12 +26,12 @@ static void send_line(api_call_t *call, buf_t *line)
         response_write(call->response, line->data, line->len);
 }
 
-static void on_phase(void *ctx, invoke_phase_t phase, double t_ms)
+static void on_phase(void *ctx, invoke_phase_t phase, int64_t t_us)
 {
     cleanup_buf buf_t line = BUF_INIT(256);
     begin_line(&line, "phase");
     json_add_text(&line, "phase", invoke_phase_name(phase));
-    json_add_ms(&line, "t_ms", (int64_t)(t_ms * 1000));
+    json_add_ms(&line, "t_ms", t_us);
     send_line(ctx, &line);
 }
 

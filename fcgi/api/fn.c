@@ -21,7 +21,7 @@ enum {
 
 typedef struct {
     api_call_t *call;
-    route_path_t path;
+    const route_path_t *path;
     const char *method; // what the function is to see
     bool body_read;
     bool own_host;
@@ -30,7 +30,7 @@ typedef struct {
     char allow[ALLOW_BYTES];
     invocation_t record;
     // As the call goes on, for the head of a streamed answer.
-    double loading_ms, running_ms;
+    int64_t loading_us, running_us;
 } fn_t;
 
 // ---- may it be called
@@ -85,17 +85,19 @@ static int check(fn_t *fn, const function_t *f, err_t *err)
 
 // ---- its answer
 
-static void put_timing(response_t *response, const char *start, double queue_ms, double init_ms,
-                       double run_ms)
+// Times in microseconds, -1: not known.
+static void put_timing(response_t *response, const char *start, int64_t queue_us, int64_t init_us,
+                       int64_t run_us)
 {
     const struct {
         const char *name;
-        double ms;
-    } parts[] = {{"queue", queue_ms}, {"init", init_ms}, {"run", run_ms}};
+        int64_t us;
+    } parts[] = {{"queue", queue_us}, {"init", init_us}, {"run", run_us}};
     cleanup_buf buf_t text = BUF_INIT(256);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (parts[i].ms >= 0)
-            buf_addf(&text, "%s%s;dur=%.3f", text.len ? ", " : "", parts[i].name, parts[i].ms);
+        if (parts[i].us >= 0)
+            buf_addf(&text, "%s%s;dur=%lld.%03d", text.len ? ", " : "", parts[i].name,
+                     (long long)parts[i].us / 1000, (int)(parts[i].us % 1000));
     if (text.len)
         response_header(response, "Server-Timing", text.data);
     if (start)
@@ -107,27 +109,22 @@ static const char *start_of(const invocation_t *record)
     return record->start < 0 ? NULL : start_name((start_t)record->start);
 }
 
-static double ms(int64_t us)
-{
-    return us < 0 ? -1 : (double)us / 1000;
-}
-
-static void on_phase(void *ctx, invoke_phase_t phase, double t_ms)
+static void on_phase(void *ctx, invoke_phase_t phase, int64_t t_us)
 {
     fn_t *fn = ctx;
     if (phase == PHASE_LOADING)
-        fn->loading_ms = t_ms;
+        fn->loading_us = t_us;
     if (phase == PHASE_RUNNING)
-        fn->running_ms = t_ms;
+        fn->running_us = t_us;
 }
 
-static int on_head(void *ctx, int status, const char *headers_json)
+static int on_head(void *ctx, int status, const cJSON *headers)
 {
     fn_t *fn = ctx;
     response_t *response = fn->call->response;
     response->status = status;
-    policy_headers(response, headers_json, fn->own_host);
-    put_timing(response, start_of(&fn->record), fn->loading_ms, fn->running_ms - fn->loading_ms,
+    policy_headers(response, headers, fn->own_host);
+    put_timing(response, start_of(&fn->record), fn->loading_us, fn->running_us - fn->loading_us,
                -1);
     return response_stream(response);
 }
@@ -148,15 +145,14 @@ static void answer(fn_t *fn, invoke_answer_t *from)
             response_cut(response);
         return;
     }
-    put_timing(response, start_of(record), ms(record->queue_us), ms(record->init_us),
-               ms(record->run_us));
+    put_timing(response, start_of(record), record->queue_us, record->init_us, record->run_us);
     if (!ok) {
         policy_own_answer(response);
         problem_outcome(response, fn->call->request, record);
         return;
     }
     response->status = from->http_status;
-    policy_headers(response, from->headers_json, fn->own_host);
+    policy_headers(response, from->headers, fn->own_host);
     buf_free(&response->body);
     response->body = from->body;
     from->body = BUF_INIT(FRAME_RESPONSE_MAX);
@@ -229,7 +225,7 @@ static int serve(fn_t *fn, const cached_function_t *row, err_t *err)
         return -1;
     fn->body_read = true;
     route_params_t params = {0};
-    if (!route_match(&row->route, &fn->path, &params))
+    if (!route_match(&row->route, fn->path, &params))
         return err_set(err, ERR_STALE, "the function has moved to another route");
     return run(fn, row, &params, err);
 }
@@ -258,7 +254,7 @@ static int find_and_serve(fn_t *fn, err_t *err)
     route_cache_t *cache = fn->call->api->routes;
     for (int tries = 0;; tries++) {
         cleanup_cached_function cached_function_t *row = NULL;
-        if (route_cache_get(cache, &fn->path, fn->fresh, &row, &fn->edition, err) < 0)
+        if (route_cache_get(cache, fn->path, fn->fresh, &row, &fn->edition, err) < 0)
             return -1;
         if (serve(fn, row, err) == 0)
             return 0;
@@ -275,10 +271,12 @@ static int find_and_serve(fn_t *fn, err_t *err)
 
 int api_fn(api_call_t *call, err_t *err)
 {
+    route_path_t path;
     fn_t fn = {.call = call,
+               .path = &path,
                .own_host = policy_own_host(call->api->config, call->request),
                .record = {.start = -1}};
-    if (!route_path(call->request->path + strlen("/fn/"), &fn.path))
+    if (!route_path(call->request->path + strlen("/fn/"), &path))
         return err_set(err, ERR_NO_ROUTE, "no function can have this path");
     int result = find_and_serve(&fn, err);
     invocation_free(&fn.record);

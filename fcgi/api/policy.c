@@ -74,11 +74,10 @@ bool policy_passes(const char *name, bool own_host)
     return !is_in(own_host ? never_by_function : not_shared, name);
 }
 
-void policy_headers(response_t *response, const char *headers_json, bool own_host)
+void policy_headers(response_t *response, const cJSON *headers, bool own_host)
 {
-    cleanup_json cJSON *pairs = json_parse(headers_json, strlen(headers_json), NULL);
     const cJSON *pair;
-    cJSON_ArrayForEach (pair, pairs) {
+    cJSON_ArrayForEach (pair, headers) {
         const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0));
         const char *value = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 1));
         if (name && value && policy_passes(name, own_host))

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "core/config.h"
+#include "core/json.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -19,7 +20,7 @@ bool policy_own_host(const config_t *config, const request_t *request);
 bool policy_passes(const char *name, bool own_host);
 
 // Adds the function's headers ([["name","value"],…]) that pass, and those that keep it in its place.
-void policy_headers(response_t *response, const char *headers_json, bool own_host);
+void policy_headers(response_t *response, const cJSON *headers, bool own_host);
 
 // Adds what holds for answers of our own: they are for programs, and for nobody to keep, show or frame.
 void policy_own_answer(response_t *response);

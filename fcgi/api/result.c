@@ -23,14 +23,11 @@ static void put_base64(buf_t *out, const buf_t *body)
     json_end(out, '}');
 }
 
-static void content_type(const char *headers_json, char *out, size_t size)
+static void content_type(const cJSON *headers, char *out, size_t size)
 {
     out[0] = '\0';
-    if (!headers_json)
-        return;
-    cleanup_json cJSON *pairs = json_parse(headers_json, strlen(headers_json), NULL);
     const cJSON *pair;
-    cJSON_ArrayForEach (pair, pairs) {
+    cJSON_ArrayForEach (pair, headers) {
         const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0));
         const char *value = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 1));
         if (name && value && str_ieq(name, "content-type"))
@@ -43,7 +40,7 @@ static void put_output(buf_t *out, const invoke_answer_t *answer)
 {
     char type[256];
     const buf_t *body = &answer->body;
-    content_type(answer->headers_json, type, sizeof type);
+    content_type(answer->headers, type, sizeof type);
     if (!body->len)
         json_add_null(out, "output");
     else if (media_type_is_json(type) && json_passable(body->data, body->len))

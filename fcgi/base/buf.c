@@ -69,22 +69,39 @@ int buf_addc(buf_t *b, char c)
     return buf_add(b, &c, 1);
 }
 
+int buf_addi(buf_t *b, int64_t value)
+{
+    char digits[24], *p = digits + sizeof digits;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        *--p = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--p = '-';
+    return buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
 int buf_addf(buf_t *b, const char *fmt, ...)
 {
+    // What fits into the room that is there is written at once; else its length is known then.
+    size_t there = b->failed || !b->cap ? 0 : b->cap - b->len;
     va_list ap;
     va_start(ap, fmt);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    int len = vsnprintf(there ? b->data + b->len : NULL, there, fmt, ap);
     va_end(ap);
-    if (len < 0) {
+    if (len < 0)
         b->failed = true;
+    char *room = len < 0 ? NULL : buf_room(b, (size_t)len);
+    if (!room) {
+        if (there)
+            b->data[b->len] = '\0';
         return -1;
     }
-    char *room = buf_room(b, (size_t)len);
-    if (!room)
-        return -1;
-    va_start(ap, fmt);
-    vsnprintf(room, (size_t)len + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)len >= there) {
+        va_start(ap, fmt);
+        vsnprintf(room, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+    }
     buf_grew(b, (size_t)len);
     return 0;
 }

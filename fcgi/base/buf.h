@@ -31,6 +31,7 @@ void buf_reset(buf_t *b);
 int buf_add(buf_t *b, const void *data, size_t len);
 int buf_adds(buf_t *b, const char *text);
 int buf_addc(buf_t *b, char c);
+int buf_addi(buf_t *b, int64_t value); // in decimal
 int buf_addf(buf_t *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // Makes room for `len` more bytes and returns where they go, or NULL; buf_grew counts them in.
 char *buf_room(buf_t *b, size_t len);

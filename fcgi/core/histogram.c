@@ -77,11 +77,14 @@ int64_t histogram_percentile(const histogram_t *h, double percent)
 
 // ---- as bytes
 
-static void put_varint(buf_t *out, uint64_t value)
+enum { VARINT_MAX = 10 }; // bytes of 64 bits, seven in each
+
+static char *put_varint(char *out, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
-        buf_addc(out, (char)(value | 0x80));
-    buf_addc(out, (char)value);
+        *out++ = (char)(value | 0x80);
+    *out++ = (char)value;
+    return out;
 }
 
 static bool get_varint(const uint8_t **p, const uint8_t *end, uint64_t *out)
@@ -96,17 +99,23 @@ static bool get_varint(const uint8_t **p, const uint8_t *end, uint64_t *out)
     return false;
 }
 
+static void pack_bucket(buf_t *out, uint64_t skipped, uint64_t count)
+{
+    char *room = buf_room(out, (size_t)2 * VARINT_MAX);
+    if (room)
+        buf_grew(out, (size_t)(put_varint(put_varint(room, skipped), count) - room));
+}
+
 void histogram_pack(const histogram_t *list, size_t count, buf_t *out)
 {
-    size_t last = 0; // one past the bucket that was written last
-    for (size_t i = 0; i < count * HISTOGRAM_BUCKETS; i++) {
-        uint64_t n = list[i / HISTOGRAM_BUCKETS].counts[i % HISTOGRAM_BUCKETS];
-        if (!n)
-            continue;
-        put_varint(out, i - last);
-        put_varint(out, n);
-        last = i + 1;
-    }
+    uint64_t skipped = 0; // buckets since the one that was written last
+    for (size_t i = 0; i < count; i++)
+        for (int bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+            uint64_t n = list[i].counts[bucket];
+            if (n)
+                pack_bucket(out, skipped, n);
+            skipped = n ? 0 : skipped + 1;
+        }
 }
 
 int histogram_unpack(const void *data, size_t len, histogram_t *list, size_t count, err_t *err)

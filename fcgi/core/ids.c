@@ -74,25 +74,26 @@ void id_new(char out[ID_TEXT])
     id_from_bytes(bytes, out);
 }
 
+// Of a lower-case hexadecimal digit; over 15 for anything else.
+static unsigned digit(char c)
+{
+    unsigned n = (unsigned)(unsigned char)c - '0';
+    return n < 10 ? n : (unsigned)(unsigned char)c - 'a' < 6 ? (unsigned)c - 'a' + 10 : 16;
+}
+
 bool id_to_bytes(const char *text, uint8_t out[ID_BYTES])
 {
-    if (strlen(text) != ID_TEXT - 1)
+    static const uint8_t at[ID_BYTES] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+    if (strlen(text) != ID_TEXT - 1 || text[8] != '-' || text[13] != '-' || text[18] != '-' ||
+        text[23] != '-')
         return false;
-    int n = 0;
-    for (const char *p = text; *p;) {
-        ptrdiff_t at = p - text;
-        if (at == 8 || at == 13 || at == 18 || at == 23) {
-            if (*p++ != '-')
-                return false;
-            continue;
-        }
-        int high = str_hex(p[0]), low = str_hex(p[1]);
-        if (high < 0 || low < 0 || (p[0] >= 'A' && p[0] <= 'F') || (p[1] >= 'A' && p[1] <= 'F'))
-            return false;
-        out[n++] = (uint8_t)(high << 4 | low);
-        p += 2;
+    unsigned wrong = 0;
+    for (int i = 0; i < ID_BYTES; i++) {
+        unsigned high = digit(text[at[i]]), low = digit(text[at[i] + 1]);
+        wrong |= high | low;
+        out[i] = (uint8_t)(high << 4 | low);
     }
-    return true;
+    return wrong < 16;
 }
 
 bool id_valid(const char *text)

@@ -33,6 +33,11 @@ void json_input_free(json_input_t *in)
     in->kept = NULL;
 }
 
+cJSON *json_take(json_input_t *in, const cJSON *tree)
+{
+    return cJSON_DetachItemViaPointer(in->kept, (cJSON *)(uintptr_t)tree);
+}
+
 void json_cleanup_fn(cJSON **tree)
 {
     cJSON_Delete(*tree);

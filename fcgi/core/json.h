@@ -85,6 +85,9 @@ typedef struct {
 void json_input_free(json_input_t *in);
 #define cleanup_json_input __attribute__((cleanup(json_input_free)))
 
+// Hands a list or object that json_read put into a member to the caller, who frees it with cJSON_Delete.
+cJSON *json_take(json_input_t *in, const cJSON *tree);
+
 static inline bool json_given(const json_input_t *in, size_t index)
 {
     return in->given >> index & 1;

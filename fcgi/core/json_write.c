@@ -86,7 +86,7 @@ void json_add_text(buf_t *b, const char *key, const char *text)
 void json_add_int(buf_t *b, const char *key, int64_t value)
 {
     before(b, key);
-    buf_addf(b, "%lld", (long long)value);
+    buf_addi(b, value);
 }
 
 void json_add_real(buf_t *b, const char *key, double value)

@@ -4,11 +4,19 @@
 
 #include "base/str.h"
 
+// tchar of RFC 9110, section 5.6.2, one bit for each of the first 128 characters.
+static bool is_token_char(unsigned char c)
+{
+    static const uint32_t allowed[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+    return c < 128 && allowed[c / 32] >> (c % 32) & 1;
+}
+
 bool header_name_ok(const char *name)
 {
-    static const char allowed[] = "!#$%&'*+-.^_`|~0123456789"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return *name && name[strspn(name, allowed)] == '\0';
+    const char *p = name;
+    while (is_token_char((unsigned char)*p))
+        p++;
+    return p > name && !*p;
 }
 
 bool header_value_ok(const char *value)

@@ -9,6 +9,7 @@
 enum {
     ARENA_BYTES = 1024 * 1024,
     SEGMENTS_MAX = 256,
+    FIRST_READ_BYTES = 1024, // of a body without an announced length, which mostly is none
     READ_BYTES = 64 * 1024,
 };
 
@@ -242,11 +243,12 @@ int request_read_body(request_t *r, size_t cap, err_t *err)
     if (r->content_length > (int64_t)cap)
         return too_large(cap, err);
     r->body = BUF_INIT(cap);
-    for (;;) {
-        // One byte over the cap is asked for, so that a body that goes on is seen.
+    size_t end = r->content_length < 0 ? cap : (size_t)r->content_length;
+    for (size_t step = r->content_length < 0 ? FIRST_READ_BYTES : READ_BYTES;; step = READ_BYTES) {
+        // One byte over the end is asked for, so that a body that goes on is seen.
         char extra = 0;
-        size_t left = cap - r->body.len;
-        size_t want = left < READ_BYTES ? left : READ_BYTES;
+        size_t left = end - r->body.len;
+        size_t want = left < step ? left : step;
         char *room = want ? buf_room(&r->body, want) : &extra;
         if (!room)
             return err_set(err, ERR_INTERNAL, "out of memory for a request body");
@@ -257,6 +259,8 @@ int request_read_body(request_t *r, size_t cap, err_t *err)
             buf_grew(&r->body, (size_t)n);
         if (n == 0)
             break;
+        if (!want && end < cap)
+            return err_set(err, ERR_BAD_REQUEST, "the body goes on behind its announced length");
         if (!want)
             return too_large(cap, err);
     }

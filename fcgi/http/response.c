@@ -45,7 +45,8 @@ int response_header(response_t *r, const char *name, const char *value)
     if (!header_name_ok(name) || !header_value_ok(value) || is_reserved(name))
         return -1;
     size_t before = r->headers.len;
-    buf_addf(&r->headers, "%s: ", name);
+    buf_adds(&r->headers, name);
+    buf_adds(&r->headers, ": ");
     buf_adds(&r->headers, value);
     if (buf_adds(&r->headers, "\r\n") == 0)
         return 0;

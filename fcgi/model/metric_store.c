@@ -3,6 +3,7 @@
 // look for a row that is not there locks nothing.
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -17,36 +18,59 @@ enum {
     PACKED_MAX = 64 * 1024, // of all histograms and errors of ROWS_MAX rows, each
 };
 
-// One call in one scope of one level.
-typedef struct {
-    uint8_t scope[ID_BYTES];
-    int64_t t;
-    runtime_t runtime;
-    const char *scope_id, *owner_id;
+// One call of those that a row counts.
+typedef struct entry {
+    struct entry *next;
     const invocation_t *call;
 } entry_t;
 
-// A row; the entries of its calls lie one after the other.
+// Of a row. Free of padding: it is hashed and compared as bytes.
 typedef struct {
-    const entry_t *entries;
-    size_t count;
+    uint8_t scope[ID_BYTES];
+    int64_t t, runtime;
+} row_key_t;
+
+typedef struct {
+    row_key_t key;
+    const char *scope_id, *owner_id;
+    entry_t *entries;
     bool there;
+    UT_hash_handle hh;
 } cell_t;
+
+// What a batch is counted with; room for the rows of all its calls.
+typedef struct {
+    entry_t *entries;
+    cell_t *cells, *by_key;
+    size_t entry_count, cell_count;
+} table_t;
+
+static void table_free(table_t *t)
+{
+    HASH_CLEAR(hh, t->by_key);
+    free(t->entries);
+    free(t->cells);
+}
+#define cleanup_table __attribute__((cleanup(table_free)))
 
 // ---- which rows
 
-static int by_key(const void *a, const void *b)
+static void put_entry(table_t *t, const row_key_t *key, const char *scope_id, const char *owner_id,
+                      const invocation_t *call)
 {
-    const entry_t *x = a, *y = b;
-    int order = memcmp(x->scope, y->scope, ID_BYTES);
-    if (order)
-        return order;
-    if (x->t != y->t)
-        return x->t < y->t ? -1 : 1;
-    return (int)x->runtime - (int)y->runtime;
+    cell_t *cell;
+    HASH_FIND(hh, t->by_key, key, sizeof *key, cell);
+    if (!cell) {
+        cell = &t->cells[t->cell_count++];
+        *cell = (cell_t){.key = *key, .scope_id = scope_id, .owner_id = owner_id};
+        HASH_ADD(hh, t->by_key, key, sizeof *key, cell);
+    }
+    entry_t *entry = &t->entries[t->entry_count++];
+    *entry = (entry_t){.next = cell->entries, .call = call};
+    cell->entries = entry;
 }
 
-static void put_entries(const invocation_t *call, metric_level_t level, entry_t out[SCOPES])
+static void put_call(table_t *t, const invocation_t *call, metric_level_t level)
 {
     const char *const scopes[SCOPES] = {call->function_id, call->owner_id, METRIC_SYSTEM};
     const char *const owners[SCOPES] = {call->owner_id, call->owner_id, METRIC_SYSTEM};
@@ -55,33 +79,40 @@ static void put_entries(const invocation_t *call, metric_level_t level, entry_t 
     id_to_bytes(call->id, id);
     int64_t at = id_time_ms(id) / 1000;
     for (int i = 0; i < SCOPES; i++) {
-        out[i] = (entry_t){.t = seconds ? at - at % seconds : 0,
-                           .runtime = call->runtime,
-                           .scope_id = scopes[i],
-                           .owner_id = owners[i],
-                           .call = call};
-        id_to_bytes(scopes[i], out[i].scope);
+        row_key_t key = {.t = seconds ? at - at % seconds : 0, .runtime = call->runtime};
+        id_to_bytes(scopes[i], key.scope);
+        put_entry(t, &key, scopes[i], owners[i], call);
     }
 }
 
-// Sorts the entries and makes cells of them; how many.
-static size_t make_cells(entry_t *entries, size_t count, cell_t *cells)
+static int by_key(const void *a, const void *b)
 {
-    size_t made = 0;
-    qsort(entries, count, sizeof *entries, by_key);
-    for (size_t i = 0; i < count; i++) {
-        if (!i || by_key(&entries[i - 1], &entries[i]) != 0)
-            cells[made++] = (cell_t){.entries = &entries[i]};
-        cells[made - 1].count++;
-    }
-    return made;
+    const row_key_t *x = &((const cell_t *)a)->key, *y = &((const cell_t *)b)->key;
+    int order = memcmp(x->scope, y->scope, ID_BYTES);
+    if (order)
+        return order;
+    if (x->t != y->t)
+        return x->t < y->t ? -1 : 1;
+    return x->runtime < y->runtime ? -1 : x->runtime > y->runtime;
+}
+
+// Makes the rows of a level, in the order in which everybody locks them.
+static void make_cells(table_t *t, const invocation_t *items, const bool *inserted, size_t count,
+                       metric_level_t level)
+{
+    t->entry_count = t->cell_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (inserted[i])
+            put_call(t, &items[i], level);
+    HASH_CLEAR(hh, t->by_key);
+    qsort(t->cells, t->cell_count, sizeof *t->cells, by_key);
 }
 
 static cell_t *cell_of(cell_t *cells, size_t count, const metric_key_t *key)
 {
     for (size_t i = 0; i < count; i++)
-        if (cells[i].entries->t == key->t && cells[i].entries->runtime == key->runtime &&
-            str_eq(cells[i].entries->scope_id, key->scope_id))
+        if (cells[i].key.t == key->t && cells[i].key.runtime == (int64_t)key->runtime &&
+            str_eq(cells[i].scope_id, key->scope_id))
             return &cells[i];
     return NULL;
 }
@@ -97,14 +128,14 @@ static int read_locked(db_t *db, metric_level_t level, cell_t *cells, metric_t *
     buf_adds(&sql, "SELECT " METRIC_KEY_COLUMNS ", " METRIC_VALUE_COLUMNS " FROM ");
     buf_addf(&sql, "%s FORCE INDEX (PRIMARY) WHERE ", metric_table(level));
     for (size_t i = 0; i < count; i++) {
-        const entry_t *e = cells[i].entries;
-        if (only_missing && cells[i].there)
+        const cell_t *c = &cells[i];
+        if (only_missing && c->there)
             continue;
         buf_adds(&sql, n ? " OR " : "");
         buf_adds(&sql, "(scope_id = ? AND t = ? AND runtime = ?)");
-        values[n++] = db_id(e->scope_id);
-        values[n++] = db_int(e->t);
-        values[n++] = db_text(RUNTIME_WORDS[e->runtime]);
+        values[n++] = db_blob(c->key.scope, ID_BYTES);
+        values[n++] = db_int(c->key.t);
+        values[n++] = db_text(RUNTIME_WORDS[c->key.runtime]);
     }
     buf_adds(&sql, " ORDER BY scope_id, t, runtime FOR UPDATE");
     cleanup_db_rows db_rows_t *rows = db_query(db, buf_str(&sql), values, n, err);
@@ -146,12 +177,11 @@ typedef struct {
 static void put_row(const cell_t *cell, const metric_t *m, const char *packed, const piece_t *piece,
                     db_value_t *out)
 {
-    const entry_t *e = cell->entries;
     size_t n = 0;
-    out[n++] = db_id(e->scope_id);
-    out[n++] = db_int(e->t);
-    out[n++] = db_text(RUNTIME_WORDS[e->runtime]);
-    out[n++] = db_id(e->owner_id);
+    out[n++] = db_blob(cell->key.scope, ID_BYTES);
+    out[n++] = db_int(cell->key.t);
+    out[n++] = db_text(RUNTIME_WORDS[cell->key.runtime]);
+    out[n++] = db_id(cell->owner_id);
     for (int i = 0; i < METRIC_SUM_COUNT; i++)
         out[n++] = db_int(m->sums[i]);
     out[n++] = m->memory_max_bytes ? db_int(m->memory_max_bytes) : db_null();
@@ -239,8 +269,8 @@ static int store_cells(db_t *db, metric_level_t level, cell_t *cells, size_t cou
                                      read_locked(db, level, cells, metrics, count, true, err) < 0))
         return -1;
     for (size_t i = 0; i < count; i++)
-        for (size_t e = 0; e < cells[i].count; e++)
-            metric_add(&metrics[i], cells[i].entries[e].call);
+        for (const entry_t *e = cells[i].entries; e; e = e->next)
+            metric_add(&metrics[i], e->call);
     return write_rows(db, level, cells, metrics, count, false, err);
 }
 
@@ -257,19 +287,17 @@ static size_t portion(size_t count)
 int metric_store(db_t *db, const invocation_t *items, const bool *inserted, size_t count,
                  err_t *err)
 {
-    cleanup_free entry_t *entries = calloc(count * SCOPES, sizeof *entries);
-    cleanup_free cell_t *cells = calloc(count * SCOPES, sizeof *cells);
-    if (!entries || !cells)
+    cleanup_table table_t t = {
+        .entries = calloc(count * SCOPES, sizeof *t.entries),
+        .cells = calloc(count * SCOPES, sizeof *t.cells),
+    };
+    if (!t.entries || !t.cells)
         return err_set(err, ERR_INTERNAL, "out of memory");
     for (int level = 0; level < LEVEL_COUNT; level++) {
-        size_t used = 0;
-        for (size_t i = 0; i < count; i++)
-            if (inserted[i])
-                put_entries(&items[i], (metric_level_t)level, entries + SCOPES * used++);
-        size_t made = make_cells(entries, SCOPES * used, cells);
-        for (size_t done = 0, n; done < made; done += n) {
-            n = portion(made - done);
-            if (store_cells(db, (metric_level_t)level, cells + done, n, err) < 0)
+        make_cells(&t, items, inserted, count, (metric_level_t)level);
+        for (size_t done = 0, n; done < t.cell_count; done += n) {
+            n = portion(t.cell_count - done);
+            if (store_cells(db, (metric_level_t)level, t.cells + done, n, err) < 0)
                 return -1;
         }
     }

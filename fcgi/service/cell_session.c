@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/json.h"
+#include "http/header.h"
 
 enum {
     LOG_STEP = 32 * 1024,
@@ -31,7 +32,7 @@ void cell_session_free(cell_session_t *s)
     frame_reader_free(&s->reader);
     buf_free(&s->out);
     buf_free(&s->body);
-    free(s->headers);
+    cJSON_Delete(s->headers);
     free(s->error_type);
     free(s->error_message);
     free(s->error_stack);
@@ -110,22 +111,6 @@ static void on_ready(cell_session_t *s, const frame_t *frame)
         s->on_ready(s->ctx);
 }
 
-// RFC 9110, section 5.6.2.
-static bool is_token(const char *text)
-{
-    static const char allowed[] = "!#$%&'*+-.^_`|~0123456789"
-                                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    return *text && text[strspn(text, allowed)] == '\0';
-}
-
-static bool is_field_value(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if ((*p < 0x20 && *p != '\t') || *p == 0x7f)
-            return false;
-    return true;
-}
-
 static bool is_header(const cJSON *pair, size_t *bytes)
 {
     const cJSON *name = cJSON_GetArrayItem(pair, 0), *value = cJSON_GetArrayItem(pair, 1);
@@ -133,7 +118,7 @@ static bool is_header(const cJSON *pair, size_t *bytes)
         !cJSON_IsString(value))
         return false;
     *bytes += strlen(name->valuestring) + strlen(value->valuestring);
-    return is_token(name->valuestring) && is_field_value(value->valuestring);
+    return header_name_ok(name->valuestring) && header_value_ok(value->valuestring);
 }
 
 typedef struct {
@@ -179,11 +164,7 @@ static void on_head(cell_session_t *s, const frame_t *frame)
         cell_session_fail(s, "ResponseTooLarge", "the headers of the answer are over 64 KiB");
         return;
     }
-    s->headers = cJSON_PrintUnformatted(head.headers);
-    if (!s->headers) {
-        out_of_memory(s);
-        return;
-    }
+    s->headers = json_take(&in, head.headers);
     s->status = (int)head.status;
     s->stream = head.stream;
     s->state = SESSION_ANSWERING;

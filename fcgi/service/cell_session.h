@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/frame.h"
+#include "core/json.h"
 #include "core/lease.h"
 #include "service/call_log.h"
 
@@ -40,17 +41,17 @@ typedef struct {
     call_log_t *log;            // borrowed
     int64_t ready_ns, ended_ns; // CLOCK_MONOTONIC, 0 until then
 
-    int status;    // of HEAD
-    char *headers; // checked JSON [["name","value"],...]
-    bool stream;   // the function streams
-    buf_t body;    // unless it goes to on_body
+    int status;     // of HEAD
+    cJSON *headers; // [["name","value"],...], checked
+    bool stream;    // the function streams
+    buf_t body;     // unless it goes to on_body
     size_t body_bytes;
     bool script;   // READY says so
     bool reusable; // END says the runner is clean
     char *error_type, *error_message, *error_stack;
 
     // Streamed answers, if set: -1 when the client takes no more.
-    int (*on_head)(void *ctx, int status, const char *headers);
+    int (*on_head)(void *ctx, int status, const cJSON *headers);
     int (*on_body)(void *ctx, const char *data, size_t len);
     void (*on_ready)(void *ctx);
     void *ctx;

@@ -56,7 +56,7 @@ const char *invoke_phase_name(invoke_phase_t phase)
 
 void invoke_answer_free(invoke_answer_t *answer)
 {
-    free(answer->headers_json);
+    cJSON_Delete(answer->headers);
     buf_free(&answer->body);
     *answer = (invoke_answer_t){0};
 }
@@ -99,7 +99,7 @@ void invoker_thread_free(invoker_thread_t *thread)
 static void phase(const invoke_call_t *call, invoke_phase_t now)
 {
     if (call->sink && call->sink->phase)
-        call->sink->phase(call->sink->ctx, now, (double)(clock_mono_ns() - call->arrived_ns) / 1e6);
+        call->sink->phase(call->sink->ctx, now, (clock_mono_ns() - call->arrived_ns) / 1000);
 }
 
 // ---- what the runner is sent
@@ -243,10 +243,9 @@ static void hash_body(run_t *run, const char *data, size_t len)
     crypto_hash_sha256_update(&run->output, (const unsigned char *)data, len);
 }
 
-static void hash_head(run_t *run, const char *headers)
+static void hash_head(run_t *run, const cJSON *headers)
 {
-    cleanup_json cJSON *pairs = json_parse(headers, strlen(headers), NULL);
-    const char *type = content_type(pairs);
+    const char *type = content_type(headers);
     crypto_hash_sha256_init(&run->output);
     hash_body(run, type, strlen(type) + 1);
 }
@@ -256,12 +255,12 @@ static void take_answer(run_t *run)
     cell_session_t *s = &run->session;
     invoke_answer_t *a = run->answer;
     a->http_status = s->status;
-    a->headers_json = s->headers;
+    a->headers = s->headers;
     s->headers = NULL;
     a->body = s->body;
     s->body = BUF_INIT(FRAME_RESPONSE_MAX);
     if (!a->streamed) {
-        hash_head(run, a->headers_json);
+        hash_head(run, a->headers);
         hash_body(run, buf_str(&a->body), a->body.len);
     }
     crypto_hash_sha256_final(&run->output, run->record->output_hash);
@@ -334,7 +333,7 @@ static void on_ready(void *ctx)
     phase(run->call, PHASE_RUNNING);
 }
 
-static int on_head(void *ctx, int status, const char *headers)
+static int on_head(void *ctx, int status, const cJSON *headers)
 {
     run_t *run = ctx;
     run->answer->streamed = true;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "core/config.h"
+#include "core/json.h"
 #include "core/lease.h"
 #include "model/function.h"
 #include "model/invocation.h"
@@ -29,11 +30,11 @@ const char *invoke_phase_name(invoke_phase_t phase);
 // Pieces as they come, for callers that stream. Each may be NULL. `ctx` is the caller's. `body` returns
 // -1 when the client is gone: the call is then ended as cancelled.
 typedef struct {
-    void (*phase)(void *ctx, invoke_phase_t phase, double t_ms);
+    void (*phase)(void *ctx, invoke_phase_t phase, int64_t t_us);
     call_log_line_fn *log;
     // A streamed answer begins (HEAD with "stream"): after this, `body` gets each piece and the result's
     // own body stays empty. The record's `start` is set by then.
-    int (*head)(void *ctx, int status, const char *headers_json);
+    int (*head)(void *ctx, int status, const cJSON *headers);
     int (*body)(void *ctx, const char *data, size_t len);
     void *ctx;
 } invoke_sink_t;
@@ -61,8 +62,8 @@ typedef struct {
 // The answer of the function, when status is ok. The rest of the outcome (status, error, log, phases,
 // figures) is in the record.
 typedef struct {
-    int http_status;    // 0 without an answer
-    char *headers_json; // [["name","value"],...], checked; NULL without an answer
+    int http_status; // 0 without an answer
+    cJSON *headers;  // [["name","value"],...], checked; NULL without an answer
     buf_t body;
     bool streamed; // head was handed to the sink
 } invoke_answer_t;

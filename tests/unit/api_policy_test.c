@@ -74,8 +74,9 @@ static void other_headers_pass(void **state)
 static void answers_on_the_shared_host_are_sandboxed(void **state)
 {
     (void)state;
-    static const char headers[] = "[[\"Set-Cookie\",\"a=1\"],[\"X-A\",\"1\"],[\"X-A\",\"2\"],"
-                                  "[\"Content-Security-Policy\",\"default-src *\"]]";
+    cleanup_json cJSON *headers =
+        cJSON_Parse("[[\"Set-Cookie\",\"a=1\"],[\"X-A\",\"1\"],[\"X-A\",\"2\"],"
+                    "[\"Content-Security-Policy\",\"default-src *\"]]");
     response_t r;
     response_init(&r, sink);
     policy_headers(&r, headers, false);
@@ -110,7 +111,8 @@ static void what_a_cell_sends_cannot_break_the_head(void **state)
     for (size_t i = 0; i < COUNT(headers); i++) {
         response_t r;
         response_init(&r, sink);
-        policy_headers(&r, headers[i], true);
+        cleanup_json cJSON *pairs = cJSON_Parse(headers[i]);
+        policy_headers(&r, pairs, true);
         assert_int_equal(r.headers.len, 0);
         response_free(&r);
     }

@@ -78,6 +78,38 @@ static void formatted_text_obeys_the_ceiling(void **state)
     assert_string_equal(buf_str(&b), "00001");
 }
 
+// 256 bytes is the first room that a buffer makes: texts that end before, at and behind its end.
+static void formatted_text_fits_wherever_the_room_ends(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before < 300; before++) {
+        cleanup_buf buf_t b = BUF_INIT(1000);
+        for (size_t i = 0; i < before; i++)
+            buf_addc(&b, 'a');
+        assert_int_equal(buf_addf(&b, "%s", "0123456789"), 0);
+        assert_int_equal(b.len, before + 10);
+        assert_string_equal(b.data + before, "0123456789");
+    }
+}
+
+static void whole_numbers_are_decimal(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {7, "7"},
+                 {-10, "-10"},
+                 {INT64_MAX, "9223372036854775807"},
+                 {INT64_MIN, "-9223372036854775808"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cleanup_buf buf_t b = BUF_INIT(20);
+        assert_int_equal(buf_addi(&b, cases[i].value), 0);
+        assert_string_equal(b.data, cases[i].text);
+    }
+}
+
 static void a_failed_buffer_refuses_what_would_fit(void **state)
 {
     (void)state;
@@ -176,6 +208,8 @@ int main(void)
         cmocka_unit_test(growth_keeps_what_is_there),
         cmocka_unit_test(ceiling_can_be_reached_but_not_passed),
         cmocka_unit_test(formatted_text_obeys_the_ceiling),
+        cmocka_unit_test(formatted_text_fits_wherever_the_room_ends),
+        cmocka_unit_test(whole_numbers_are_decimal),
         cmocka_unit_test(a_failed_buffer_refuses_what_would_fit),
         cmocka_unit_test(no_memory_is_a_failure_that_keeps_the_content),
         cmocka_unit_test(a_length_that_would_wrap_around_is_refused),

@@ -207,6 +207,24 @@ static void bodies_are_read_whole_or_refused(void **state)
     assert_fails(read_body("0123456789", 10, 9, false, &err), err, ERR_TOO_LARGE);
     assert_fails(read_body("01234", 10, 10, false, &err), err, ERR_CLOSED);
     assert_fails(read_body("01234", 10, 10, true, &err), err, ERR_CLOSED);
+    assert_fails(read_body("0123456789", 9, 10, false, &err), err, ERR_BAD_REQUEST);
+    assert_fails(read_body("0", 0, 10, false, &err), err, ERR_BAD_REQUEST);
+}
+
+static void no_body_takes_no_memory_to_speak_of(void **state)
+{
+    (void)state;
+    err_t err;
+    static const char *const lengths[] = {"CONTENT_LENGTH=", "CONTENT_LENGTH=0"};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        const char *more[4] = {lengths[i], NULL, NULL, NULL};
+        cleanup_request request_t r;
+        assert_ok(parse(&r, "/", more, &err));
+        feed_t f = {.data = "", .step = 3};
+        r.source = (body_source_t){.read = feed, .ctx = &f};
+        assert_ok(request_read_body(&r, 6 << 20, &err));
+        assert_true(r.body.cap <= 4096);
+    }
 }
 
 static void bodies_of_unknown_length_too(void **state)
@@ -256,6 +274,7 @@ int main(void)
         cmocka_unit_test(cookies_are_taken_apart),
         cmocka_unit_test(lengths_are_strict),
         cmocka_unit_test(bodies_are_read_whole_or_refused),
+        cmocka_unit_test(no_body_takes_no_memory_to_speak_of),
         cmocka_unit_test(bodies_of_unknown_length_too),
         cmocka_unit_test(media_types),
     };
