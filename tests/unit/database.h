@@ -121,6 +121,15 @@ static inline void database_start(database_t *d)
     database_run(d, "CREATE DATABASE cloche CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
 }
 
+// Returns when all of its threads stand still.
+static inline void database_hold(const database_t *d)
+{
+    int status;
+    kill(d->pid, SIGSTOP);
+    assert_int_equal(waitpid(d->pid, &status, WUNTRACED), d->pid);
+    assert_true(WIFSTOPPED(status));
+}
+
 static inline void database_end(database_t *d, int sig)
 {
     kill(d->pid, sig);
