@@ -64,7 +64,7 @@ enum { CONFIG_TEXT = 256 };
     X(I, launches, 0, 0, 64, "cells", "cells made at the same time; 0: by the machine's cores")    \
     X(I, launch_timeout_ms, 20000, 1000, 600000, "ms",                                             \
       "longest start of a cell; more where machine or gVisor are slow")                            \
-    X(I, idle_max_requests, 1000, 1, 1000000, "requests",                                          \
+    X(I, idle_max_requests, 10000, 1, 1000000, "requests",                                         \
       "a kept cell (isolation function) is replaced after so many")                                \
     X(I, idle_timeout_s, 300, 1, 86400, "s", "a kept cell waits so long for its next request")     \
     X(I, prepared_cells, 8, 0, 4096, "cells",                                                      \

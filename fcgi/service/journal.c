@@ -12,7 +12,7 @@
 #include "service/journal_state.h"
 
 enum {
-    LINGER_MS = 50, // from an append to the insert: what comes meanwhile goes along
+    LINGER_MS = 75, // from an append to the insert: what comes meanwhile goes along
     SYNC_MS = 1000,
     FLUSH_MS = 3000, // at the end
     DISK_RETRY_MS = 1000,
