@@ -136,7 +136,7 @@ unpack() {
     tar -C "$context" --owner=0 --group=0 -cf - cloche | tar -C "$folder.new" -xf -
     sed -n 's/^RUN //p' "$context/Dockerfile" | while read -r command; do
         mapfile -t arguments < <(jq -r '.[]' <<<"$command")
-        chroot "$folder.new" "${arguments[@]}"
+        chroot "$folder.new" "${arguments[@]}" </dev/null
     done
     mv -T "$folder.new" "$folder"
 }

@@ -1,7 +1,6 @@
 """The Python side of a cell: says HELLO, takes one INIT, then answers INVOKEs until control closes.
 
-The real work is in the package next to this file, which, unlike a main program, Python loads from
-compiled form.
+The real work is in the package next to this file. In an image, bundle.py has made one compiled file of both.
 """
 
 import sys
@@ -25,4 +24,7 @@ for name in ("exit", "quit"):
 builtins.help = _Helper()
 
 del sys.path[0], name
+# What came along in the same file is loaded; a function's imports are none of its business.
+if "bundle" in globals():
+    sys.meta_path.remove(globals().pop("bundle"))
 serve.serve(control)

@@ -1,7 +1,7 @@
 // A runner on this machine, without a container: the launcher connects to a socket in a temporary folder.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,27 @@ export const within = (promise, what, ms = DEADLINE_MS) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
+const staged = new Map();
+process.on('exit', () => {
+  for (const folder of staged.values()) rmSync(folder, { recursive: true, force: true });
+});
+
+/** The runner's files as an image has them below /cloche, made once. */
+function stage(language, images) {
+  const source = join(images, language);
+  if (!staged.has(source)) {
+    const folder = mkdtempSync(join(tmpdir(), 'staged-runner-'));
+    staged.set(source, folder);
+    cpSync(source, folder, { recursive: true });
+    // The commands that name files of ours: python3 compiles what it has for an image of its own.
+    for (const [, command] of readFileSync(join(source, 'Dockerfile'), 'utf8').matchAll(/^RUN (.*\/cloche\/.*)$/gm)) {
+      const [program, ...args] = JSON.parse(command.replaceAll('/cloche', folder));
+      execFileSync(program, args);
+    }
+  }
+  return staged.get(source);
+}
+
 export class Cell {
   logs = { stdout: '', stderr: '' };
 
@@ -45,7 +66,7 @@ export class Cell {
     await new Promise((resolve) => server.listen(path, resolve));
     const command = join(cell.folder, 'command');
     writeFileSync(command, readFileSync(join(images, language, 'command'), 'utf8')
-      .replaceAll('/cloche/', join(images, language, '/')).replace('/usr/bin/node', process.execPath));
+      .replaceAll('/cloche/', join(stage(language, images), '/')).replace('/usr/bin/node', process.execPath));
     cell.process = spawn(launcher, [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
     cell.exited = new Promise((resolve) => {
       cell.process.on('exit', (code, signal) => resolve({ code, signal }));

@@ -457,6 +457,18 @@ describe('the process', () => {
     await cell.close();
   });
 
+  test('is one file, of which a function\'s imports know nothing (python)', async () => {
+    const { text } = await call('python', `import sys
+def handler():
+  runner = [m for n, m in sys.modules.items() if n.startswith("cellrunner") and n != "cellrunner.rehearsal"]
+  return {"loaders": sorted({type(m.__loader__).__name__ for m in runner}), "count": len(runner) > 5,
+          "finders": [getattr(f, "__name__", repr(f)) for f in sys.meta_path], "paths": [p for p in sys.path if "runner" in p],
+          "left": sorted(n for n in vars(sys.modules["__main__"]) if n in ("bundle", "MODULES", "EXTENSIONS"))}`);
+    assert.deepEqual(JSON.parse(text), {
+      loaders: ['Bundle'], count: true, finders: ['BuiltinImporter', 'FrozenImporter', 'PathFinder'], paths: [], left: [],
+    });
+  });
+
   for (const [language, code] of Object.entries(both(
     'def handler(e):\n  if e: raise ValueError("v")\n  return 1',
     'exports.handler = async (e) => { if (e === 2) await new Promise(() => {}); if (e) throw new TypeError("t"); return 1 }',
