@@ -74,6 +74,13 @@ debian_sources() {
         }'
 }
 
+# What is run in the base once its packages are there, as hooks of mmdebstrap: the lines of the file `base`.
+base_hooks() {
+    local commands=$HERE/$1/base
+    # shellcheck disable=SC2016 # mmdebstrap's shell expands $1, the new root
+    [ ! -f "$commands" ] || jq -r '"--customize-hook=chroot \"$1\" " + @sh' "$commands"
+}
+
 # apt inside the new system knows nothing of this machine's proxy.
 apt_proxies() {
     local http='' https=''
@@ -84,7 +91,7 @@ apt_proxies() {
 
 # make_base LANGUAGE TARBALL WORK_FOLDER
 make_base() {
-    local language=$1 tarball=$2 work=$3 tries
+    local language=$1 tarball=$2 work=$3 tries hooks
     # While someone runs apt-get update, there are moments without an index.
     for tries in 5 4 3 2 1 0; do
         debian_sources >"$work/sources.list"
@@ -93,7 +100,8 @@ make_base() {
         sleep 1
     done
     apt_proxies >"$work/apt.conf"
-    if ! TMPDIR=$work mmdebstrap "${BASE_OPTIONS[@]}" --aptopt="$work/apt.conf" \
+    mapfile -t hooks < <(base_hooks "$language")
+    if ! TMPDIR=$work mmdebstrap "${hooks[@]}" "${BASE_OPTIONS[@]}" --aptopt="$work/apt.conf" \
         --include="${PACKAGES[$language]}" "$SUITE" "$work/base.tar" "$work/sources.list" 2>"$work/log"; then
         tail -n 20 "$work/log" >&2
         die "mmdebstrap could not make the $language base"
@@ -110,7 +118,7 @@ stage() {
     local language=$1 context=$2
     mkdir -p "$context/cloche"
     cp "$HERE/$language/Dockerfile" "$context/"
-    tar -C "$HERE/$language" --exclude=Dockerfile --exclude=packages --exclude=__pycache__ -cf - . | tar -C "$context/cloche" -xf -
+    tar -C "$HERE/$language" --exclude=Dockerfile --exclude=packages --exclude=base --exclude=__pycache__ -cf - . | tar -C "$context/cloche" -xf -
     cp "$BUILD/image/launcher" "$context/cloche/launcher"
     chmod -R u=rwX,go=rX "$context"
     find "$context" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
@@ -149,7 +157,7 @@ link_unpacked() {
 
 build_language() {
     local language=$1 base_hash runner_hash base tarball image folder work
-    base_hash=$(printf '%s\n' "$SUITE" "$(uname -m)" "${PACKAGES[$language]}" "${BASE_OPTIONS[@]}" |
+    base_hash=$(printf '%s\n' "$SUITE" "$(uname -m)" "${PACKAGES[$language]}" "$(base_hooks "$language")" "${BASE_OPTIONS[@]}" |
         short_hash)
     base=cloche-base-$language:$base_hash
     tarball=$BUILD/images/base-$language-$base_hash.tar

@@ -2,6 +2,7 @@
 // alike; what is reported is the median of the rounds.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { privateStack } from '../lib/stack.mjs';
 import { idleMemory, residentMemory, settle } from './cells.mjs';
@@ -9,7 +10,7 @@ import { availableRuntimes, coldCases, killCases, loadCases, single, singleCases
 import { facts, interpreters, programs } from './facts.mjs';
 import { medians, percentile } from './figures.mjs';
 import { Client, sustained } from './load.mjs';
-import { Bare, DockerRun } from './peers.mjs';
+import { Bare, DockerRun, Interpreter } from './peers.mjs';
 import { otherPeers } from './others.mjs';
 import { overloadCase } from './overload.mjs';
 import { recordingCases } from './recording.mjs';
@@ -26,11 +27,14 @@ const ENGINES = ['docker', 'oci'];
 const PLAN = QUICK
   ? {
     rounds: 1, languages: ['python'], connections: [32], seconds: 1, fresh: 2, warmup: 1, singles: 3, colds: 1, kills: 1,
-    dockerSingles: 1, dockerSeconds: 3, scaleCalls: 50, overload: 2, overloaded: ['oci'],
+    dockerSingles: 1, dockerSeconds: 2, overload: 2, overloaded: ['oci'],
+    // gVisor by Docker's engine takes longer to rest between measurements than to measure.
+    runtimes: { docker: ['docker'], oci: ['docker', 'gvisor'] },
   }
   : {
     rounds: 3, languages: ['python', 'javascript'], connections: [1, 32], seconds: 3, fresh: 4, warmup: 1, singles: 20, colds: 4,
     kills: 4, dockerSingles: 5, dockerSeconds: 6, scaleCalls: 500, overload: 12, overloaded: ENGINES,
+    runtimes: { docker: ['docker', 'gvisor'], oci: ['docker', 'gvisor'] },
   };
 const DOCKER_CLIENTS = 4;
 
@@ -62,11 +66,14 @@ const ofObjects = (rounds) => ({ calls: rounds.flat().length, ...medians(rounds.
 /** Cases of both engines, one after the other, so that each round has them side by side. */
 async function ofEngines(stacks, make) {
   const cases = [];
-  for (const engine of ENGINES) cases.push(...await make(stacks[engine], engine, await availableRuntimes(stacks[engine])));
+  for (const engine of ENGINES) {
+    const available = await availableRuntimes(stacks[engine]);
+    cases.push(...await make(stacks[engine], engine, available.filter((runtime) => PLAN.runtimes[engine].includes(runtime))));
+  }
   return cases;
 }
 
-async function groups(stacks, silent, bare, others) {
+async function groups(stacks, bare, others) {
   const s = stacks.docker;
   const bareLoad = PLAN.connections.map((connections) => ({
     name: 'bare', connections, measure: ({ seconds }) => peerLoad(bare.url, connections, seconds),
@@ -93,10 +100,14 @@ async function groups(stacks, silent, bare, others) {
         return peer.sustained(DOCKER_CLIENTS, dockerSeconds);
       },
     }))),
+    start: new Group('interpreters, as many as go', PLAN.languages.map((language) => ({
+      language, clients: os.availableParallelism(),
+      measure: ({ seconds }) => new Interpreter(stacks.oci, language).sustained(os.availableParallelism(), seconds),
+    }))),
     cold: new Group('cold starts', await ofEngines(stacks, coldCases)),
     kill: new Group('kills', await ofEngines(stacks, killCases)),
     overload: new Group('overload', await Promise.all(PLAN.overloaded.map((engine) => overloadCase(stacks[engine], engine)))),
-    recording: new Group('recording', await recordingCases({ on: stacks.docker, off: silent })),
+    recording: new Group('recording', await recordingCases(stacks.oci)),
   };
 }
 
@@ -107,10 +118,10 @@ async function peerLoad(url, connections, seconds) {
 
 const perEngine = (stacks, measureOne) => Object.fromEntries(ENGINES.map((engine) => [engine, measureOne(stacks[engine])]));
 
-async function measure(stacks, silent, bare, others) {
+async function measure(stacks, bare, others) {
   for (const engine of ENGINES) await settle(stacks[engine], 60_000);
   const memory = { idle: perEngine(stacks, idleMemory), before: perEngine(stacks, residentMemory) };
-  const all = await groups(stacks, silent, bare, others);
+  const all = await groups(stacks, bare, others);
   for (let round = 1; round <= PLAN.rounds; round++) {
     for (const group of Object.values(all)) {
       say(`round ${round} of ${PLAN.rounds}: ${group.name}`);
@@ -118,34 +129,34 @@ async function measure(stacks, silent, bare, others) {
     }
   }
   for (const engine of ENGINES) await settle(stacks[engine], 60_000);
-  say('lists with many functions');
+  if (!QUICK) say('lists with many functions');
   return {
     load: all.load.results(medians),
     single: all.single.results(ofTimes),
     fresh: all.fresh.results(medians),
+    start: all.start.results(medians),
     cold: all.cold.results(ofObjects),
     kill: all.kill.results(ofObjects),
     overload: all.overload.results(medians),
     recording: all.recording.results(medians),
     memory: { ...memory, after: perEngine(stacks, residentMemory) },
-    scale: await scale(stacks.docker, { calls: PLAN.scaleCalls }),
+    scale: QUICK ? null : await scale(stacks.docker, { calls: PLAN.scaleCalls }),
   };
 }
 
 const about = await facts();
-say('starting three stacks');
+say('starting two stacks');
 const stacks = {};
 await Promise.all(ENGINES.map(async (engine) => {
   stacks[engine] = await privateStack({ CLOCHE_ENGINE: engine });
 }));
-const silent = await privateStack({ CLOCHE_ENGINE: 'docker', CLOCHE_RECORDING: 'off' });
 const bare = await Bare.start(stacks.docker);
 const others = PEERS ? await otherPeers(stacks.docker) : [];
 let report;
 try {
   report = {
     ...about, interpreters: await interpreters(stacks.oci), quick: QUICK, plan: PLAN,
-    programs: programs(stacks.oci), ...await measure(stacks, silent, bare, others),
+    programs: programs(stacks.oci), ...await measure(stacks, bare, others),
   };
 } finally {
   bare.stop();

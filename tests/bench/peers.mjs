@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import {
-  chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync,
+  chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,31 @@ export class Bare {
   stop() {
     for (const child of this.#children.splice(0)) child.kill('SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The interpreter of an image that does nothing, in no container. */
+export class Interpreter {
+  static #commands = { python: ['/usr/bin/python3', '-I', '-B', '-S', '-c', ''], javascript: ['/usr/bin/node', '-e', ''] };
+
+  /** `s` is a stack whose images are unpacked. */
+  constructor(s, language) {
+    this.language = language;
+    this.command = [realpathSync(join(s.home, 'images', language)), ...Interpreter.#commands[language]];
+  }
+
+  /** Starts a second by `clients` at a time. */
+  async sustained(clients, seconds) {
+    const end = performance.now() + seconds * 1000;
+    let count = 0;
+    const began = performance.now();
+    await Promise.all(Array.from({ length: clients }, async () => {
+      while (performance.now() < end) {
+        await output('/usr/sbin/chroot', this.command, { env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' } });
+        count++;
+      }
+    }));
+    return { rps: count / ((performance.now() - began) / 1000) };
   }
 }
 

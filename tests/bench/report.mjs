@@ -74,6 +74,22 @@ function freshSection({ fresh, load }) {
   };
 }
 
+function startSection({ start, load }) {
+  const rows = start.map(({ language, clients, rps }) => {
+    const cells = find(load, { engine: 'oci', isolation: 'request', runtime: 'docker', language, connections: Math.max(
+      ...load.filter(({ isolation }) => isolation).map(({ connections }) => connections),
+    ) });
+    return [language, `${clients}`, rate(rps), rate(cells.rps), times(cells.rps / rps)];
+  });
+  return {
+    title: 'Beside the interpreter alone',
+    head: ['', 'at a time', 'starts/s', 'fresh containers/s', 'of the starts'],
+    rows,
+    note: 'Starts: the image\'s interpreter with no program and no container. Fresh containers: the engine oci, runc\'s kind, a whole ' +
+      'call in each. What an interpreter takes to start bounds how many can be made.',
+  };
+}
+
 const phases = ({ cold }) => ({
   title: 'Cold start by phase',
   head: ['', 'calls', 'launch ms', 'load ms', 'run ms', 'total ms'],
@@ -123,7 +139,7 @@ const resident = ({ memory }) => ({
   note: 'Before and after all measurements; several processes of one service summed up.',
 });
 
-const lists = ({ scale }) => ({
+const lists = ({ scale }) => scale && ({
   title: `Lists with ${FUNCTIONS} functions of ${USERS} users`,
   head: ['', 'few ms', 'many ms', 'of few'],
   rows: scale.map(({ name, few_ms: few, many_ms: many }) => [name, number(few, 2), number(many, 2), times(many / few)]),
@@ -140,8 +156,9 @@ const recording = ({ recording: rows }) => ({
   note: 'Python, runc, kept containers. Without records nothing is counted either.',
 });
 
-const SECTIONS = [loadSection, cpuSection, singleSection, freshSection, phases, kills, overloads, recording, idle, resident, lists];
-const sections = (report) => SECTIONS.map((make) => make(report));
+const SECTIONS = [loadSection, cpuSection, singleSection, freshSection, startSection, phases, kills, overloads, recording, idle, resident, lists];
+// Some of it is not measured by QUICK.
+const sections = (report) => SECTIONS.map((make) => make(report)).filter((section) => section);
 
 function conditions({ date, machine, versions, interpreters, programs, plan, quick }) {
   const { cores, cpu, memory_mb: memory, kernel, load_before: load } = machine;
