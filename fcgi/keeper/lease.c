@@ -112,8 +112,9 @@ void lease_ask(client_t *client, const lease_request_t *want)
     lease_why_t why = supply_hopeless(k, (language_t)want->language, (runtime_t)want->runtime);
     if (why != WHY_NONE)
         fail(client, why);
-    else if (f->waiting > k->config->queue_length)
-        refuse(client);
+    else if (f->waiting > k->config->queue_length ||
+             roster_queue_ns(f) > k->config->queue_timeout_ms * 1000000)
+        refuse(client); // now, and not after a wait for nothing
     else
         supply_balance(k);
 }
@@ -328,7 +329,7 @@ static bool serve_one(keeper_t *k, function_t *f)
             c = find_ready(k, &w->want);
         if (c) {
             grant(w, c);
-            roster_served(&k->roster, f);
+            roster_served(&k->roster, f, now);
             return true;
         }
         w->starved = true;

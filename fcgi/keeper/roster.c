@@ -9,7 +9,8 @@ enum {
     FUNCTIONS_MAX = 8192,
     SHORT_NS = 10 * 1000 * 1000,    // calls up to this
     PATIENCE_NS = 20 * 1000 * 1000, // are waited for up to this
-    CALLS = 8,                      // what the time of a call is an average of, about
+    CALLS = 8,      // what the time of a call and the pace of a queue are averages of, about
+    QUEUE_TELLS = 8 // waiting requests, from which on the pace foretells a time
 };
 
 static void forget(roster_t *all, function_t *f)
@@ -97,9 +98,14 @@ bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns)
            f->call_ns <= SHORT_NS && now_ns < roster_patience_ns(w);
 }
 
+static void average(int64_t *average_ns, int64_t ns)
+{
+    *average_ns += *average_ns ? (ns - *average_ns) / CALLS : ns;
+}
+
 void roster_called(function_t *f, int64_t ns)
 {
-    f->call_ns += f->call_ns ? (ns - f->call_ns) / CALLS : ns;
+    average(&f->call_ns, ns);
 }
 
 void roster_wait(roster_t *all, function_t *f, waiter_t *w)
@@ -118,17 +124,28 @@ void roster_drop(roster_t *all, waiter_t *w)
     if (!f)
         return;
     DL_DELETE(f->waiters, w);
-    if (!f->waiters)
+    if (!f->waiters) {
         DL_DELETE(all->turns, f);
+        f->served = 0;
+        f->pace_ns = 0;
+    }
     w->function = NULL;
     f->waiting--;
     all->waiting--;
 }
 
-void roster_served(roster_t *all, function_t *f)
+void roster_served(roster_t *all, function_t *f, int64_t now_ns)
 {
     if (!f->waiters)
         return;
     DL_DELETE(all->turns, f);
     DL_APPEND(all->turns, f);
+    if (f->served++)
+        average(&f->pace_ns, now_ns - f->served_ns);
+    f->served_ns = now_ns;
+}
+
+int64_t roster_queue_ns(const function_t *f)
+{
+    return f->served > CALLS && f->waiting >= QUEUE_TELLS ? f->waiting * f->pace_ns : 0;
 }

@@ -31,6 +31,10 @@ typedef struct function {
     int64_t call_ns; // how long it lately had them for a call, 0 while unknown
     waiter_t *waiters;
     uint32_t waiting;
+    // Since somebody began to wait:
+    uint32_t served;              // how many were, others waiting
+    int64_t served_ns;            // when the last one was
+    int64_t pace_ns;              // from one to the next, lately
     struct function *prev, *next; // among those with waiters, in turns
     UT_hash_handle hh;            // by id, the longest unused first
 } function_t;
@@ -65,7 +69,9 @@ void roster_called(function_t *f, int64_t ns);
 void roster_wait(roster_t *all, function_t *f, waiter_t *w);
 // Takes it out; one that does not wait is left alone.
 void roster_drop(roster_t *all, waiter_t *w);
-// Puts a function that was served behind the others that wait.
-void roster_served(roster_t *all, function_t *f);
+// Puts a function that was served behind the others that wait, and notes how fast its queue moves.
+void roster_served(roster_t *all, function_t *f, int64_t now_ns);
+// How long the last one in a function's queue has to wait at its present pace; 0 while that is not known well.
+int64_t roster_queue_ns(const function_t *f);
 
 #endif

@@ -12,10 +12,11 @@ import { medians, percentile } from './figures.mjs';
 import { Client, sustained } from './load.mjs';
 import { Bare, DockerRun, Interpreter } from './peers.mjs';
 import { otherPeers } from './others.mjs';
-import { overloadCase } from './overload.mjs';
+import { overloadCase, PATIENCE_MS } from './overload.mjs';
 import { recordingCases } from './recording.mjs';
 import { markdown, table } from './report.mjs';
 import { scale } from './scale.mjs';
+import { configure } from './settings.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const QUICK = process.env.QUICK === '1';
@@ -148,7 +149,9 @@ const about = await facts();
 say('starting two stacks');
 const stacks = {};
 await Promise.all(ENGINES.map(async (engine) => {
-  stacks[engine] = await privateStack({ CLOCHE_ENGINE: engine });
+  // undefined: as a file says, which measurements may change.
+  stacks[engine] = await privateStack({ CLOCHE_ENGINE: engine, CLOCHE_QUEUE_TIMEOUT_MS: undefined });
+  configure(stacks[engine], { queue_timeout_ms: PATIENCE_MS }, 'keeper');
 }));
 const bare = await Bare.start(stacks.docker);
 const others = PEERS ? await otherPeers(stacks.docker) : [];

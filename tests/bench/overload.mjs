@@ -7,10 +7,15 @@ import { settle } from './cells.mjs';
 import { HELLO } from './cloche.mjs';
 import { percentile } from './figures.mjs';
 import { sustained } from './load.mjs';
+import { configure } from './settings.mjs';
 
 const TIMES = 3;
 const CONNECTIONS = 32;
 const API_PAUSE_MS = 20;
+const QUEUE_TIMEOUT_MS = 5000; // the default of `queue_timeout_ms`
+
+/** What it is where there are never more callers than there may be, so that each of them is served. */
+export const PATIENCE_MS = 30_000;
 
 /** One request on any free connection of the agent: its status, how long it took, and whether it says when to come back. */
 function call(url, agent, headers = {}) {
@@ -67,12 +72,14 @@ export async function overloadCase(s, engine) {
   return {
     engine, times: TIMES,
     async measure({ overload }) {
+      configure(s, { queue_timeout_ms: QUEUE_TIMEOUT_MS }, 'keeper');
       await settle(s);
       await sustained(url, { connections: CONNECTIONS, seconds: Math.ceil(overload / 4) }); // what was made beforehand is used up
       const before = await sustained(url, { connections: CONNECTIONS, seconds: Math.ceil(overload / 2) });
       const stop = askApi(s);
       const answers = await offered(url, TIMES * before.rps, overload);
       const api = await stop();
+      configure(s, { queue_timeout_ms: PATIENCE_MS }, 'keeper');
       const served = answers.filter(({ status }) => status === 200);
       const refused = answers.filter(({ status }) => status === 503);
       if (served.length + refused.length < answers.length) throw new Error('under overload something else than 200 and 503 was answered');

@@ -1,21 +1,16 @@
 // What the record of a call costs: the same load on the same stack with records and without.
 
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { HELLO } from './cloche.mjs';
 import { settle } from './cells.mjs';
 import { until } from '../lib/until.mjs';
 import { burst, sustained } from './load.mjs';
+import { configure } from './settings.mjs';
 
 const CONNECTIONS = 16;
 const READY_MS = 10_000;
 
-/** Starts the pool that runs functions anew. */
 async function setRecording(s, f, recording) {
-  writeFileSync(join(s.home, 'cloche.conf'), `recording = ${recording}\n`);
-  const { status, stderr } = spawnSync('s6-svc', ['-wr', '-T', `${READY_MS}`, '-r', join(s.run, 'service/fn')], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the pool fn does not come back: ${stderr}`);
+  configure(s, { recording }, 'fn');
   await until(async () => (await s.fn(f.route)).status === 200, 'an answer of the new pool', READY_MS);
 }
 

@@ -74,10 +74,10 @@ static void roster_take_turns(void **state)
     roster_wait(&all, g, &w[2]);
     assert_ptr_equal(all.turns, f);
     roster_drop(&all, &w[0]);
-    roster_served(&all, f);
+    roster_served(&all, f, 1);
     assert_ptr_equal(all.turns, g);
     roster_drop(&all, &w[2]);
-    roster_served(&all, g);
+    roster_served(&all, g, 2);
     assert_ptr_equal(all.turns, f);
     assert_ptr_equal(f->waiters, &w[1]);
     assert_int_equal(all.waiting, 1);
@@ -85,6 +85,43 @@ static void roster_take_turns(void **state)
     roster_drop(&all, &w[1]);
     assert_null(all.turns);
     assert_int_equal(all.waiting, 0);
+    roster_free(&all);
+}
+
+static void the_pace_of_a_queue_says_how_long_it_takes(void **state)
+{
+    (void)state;
+    enum { WAITING = 20, SERVED = 10, MS = 1000000 };
+    roster_t all = {0};
+    function_t *f = roster_get(&all, id);
+    waiter_t w[WAITING + SERVED] = {0};
+    for (int i = 0; i < WAITING + SERVED; i++)
+        roster_wait(&all, f, &w[i]);
+    // The first are served at once, which says nothing of the others.
+    for (int i = 0; i < SERVED; i++) {
+        if (i < 9)
+            assert_int_equal(roster_queue_ns(f), 0);
+        roster_drop(&all, &w[i]);
+        roster_served(&all, f, (int64_t)(i + 1) * 100 * MS);
+    }
+    assert_int_equal(f->waiting, WAITING);
+    assert_int_equal(roster_queue_ns(f), (int64_t)WAITING * 100 * MS);
+    // Faster now, and believed by and by.
+    int64_t before = roster_queue_ns(f);
+    roster_drop(&all, &w[SERVED]);
+    roster_served(&all, f, (SERVED * 100 + 1) * MS);
+    assert_in_range(roster_queue_ns(f), before / 2, before - 1);
+    // A short queue is left to try.
+    for (int i = SERVED + 1; i < WAITING + SERVED - 7; i++)
+        roster_drop(&all, &w[i]);
+    assert_int_equal(f->waiting, 7);
+    assert_int_equal(roster_queue_ns(f), 0);
+    // With the queue gone, what was is forgotten.
+    for (int i = WAITING + SERVED - 7; i < WAITING + SERVED; i++)
+        roster_drop(&all, &w[i]);
+    for (int i = 0; i < WAITING; i++)
+        roster_wait(&all, f, &w[i]);
+    assert_int_equal(roster_queue_ns(f), 0);
     roster_free(&all);
 }
 
@@ -118,6 +155,7 @@ int main(void)
         cmocka_unit_test(the_deleted_stay_deleted),
         cmocka_unit_test(the_request_names_the_concurrency),
         cmocka_unit_test(roster_take_turns),
+        cmocka_unit_test(the_pace_of_a_queue_says_how_long_it_takes),
         cmocka_unit_test(the_longest_unused_are_forgotten),
     };
     return RUN_TESTS(tests);

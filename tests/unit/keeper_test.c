@@ -253,6 +253,41 @@ static void a_full_queue_refuses_at_once(void **state)
     end(worker);
 }
 
+// Cells are given back one every 25 ms or later: 49 that wait take longer than the second that a request may wait, and
+// whoever comes now is told so at once.
+static void a_request_that_would_wait_for_nothing_is_refused_at_once(void **state)
+{
+    (void)state;
+    enum { WAITING = 60, SERVED = 11, STEP_US = 25000, TIMEOUT_MS = 1000 };
+    config.queue_timeout_ms = TIMEOUT_MS;
+    config.queue_length = 100;
+    int worker = begin(), waiting[WAITING], late = connect_worker();
+    lease_msg_t wanted = request(), msg;
+    wanted.lease.max_concurrency = 1;
+    held_t held = lease(worker, &wanted);
+    for (int i = 0; i < WAITING; i++) {
+        waiting[i] = connect_worker();
+        tell(waiting[i], &wanted);
+        while (counts(worker).queued <= (uint32_t)i)
+            usleep(1000);
+    }
+    for (int i = 0; i < SERVED; i++) {
+        usleep(STEP_US);
+        release(i ? waiting[i - 1] : worker, &held, false);
+        held = take_grant(waiting[i]);
+    }
+    tell(late, &wanted);
+    int64_t asked = clock_mono_ms();
+    expect(late, MSG_BUSY, &msg, NULL);
+    assert_in_range(clock_mono_ms() - asked, 0, TIMEOUT_MS / 2);
+    assert_int_equal(msg.busy.status, 429);
+    release(waiting[SERVED - 1], &held, false);
+    for (int i = 0; i < WAITING; i++)
+        close(waiting[i]);
+    close(late);
+    end(worker);
+}
+
 static void a_request_that_waits_may_be_withdrawn(void **state)
 {
     (void)state;
@@ -474,6 +509,7 @@ int main(void)
         KEEPER_TEST(those_who_wait_hear_of_a_deletion),
         KEEPER_TEST(max_concurrency_queues_and_then_refuses),
         KEEPER_TEST(a_full_queue_refuses_at_once),
+        KEEPER_TEST(a_request_that_would_wait_for_nothing_is_refused_at_once),
         KEEPER_TEST(a_request_that_waits_may_be_withdrawn),
         KEEPER_TEST(room_is_made_for_a_request_without_a_cell),
         KEEPER_TEST(when_all_cells_are_in_use_requests_wait),
