@@ -85,6 +85,15 @@ static int check(fn_t *fn, const function_t *f, err_t *err)
 
 // ---- its answer
 
+// Microseconds as milliseconds with three decimals.
+static void put_ms(buf_t *out, int64_t us)
+{
+    buf_addi(out, us / 1000);
+    buf_addc(out, '.');
+    for (int64_t unit = 100; unit; unit /= 10)
+        buf_addc(out, (char)('0' + us / unit % 10));
+}
+
 // Times in microseconds, -1: not known.
 static void put_timing(response_t *response, const char *start, int64_t queue_us, int64_t init_us,
                        int64_t run_us)
@@ -94,10 +103,14 @@ static void put_timing(response_t *response, const char *start, int64_t queue_us
         int64_t us;
     } parts[] = {{"queue", queue_us}, {"init", init_us}, {"run", run_us}};
     cleanup_buf buf_t text = BUF_INIT(256);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (parts[i].us >= 0)
-            buf_addf(&text, "%s%s;dur=%lld.%03d", text.len ? ", " : "", parts[i].name,
-                     (long long)parts[i].us / 1000, (int)(parts[i].us % 1000));
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].us < 0)
+            continue;
+        buf_adds(&text, text.len ? ", " : "");
+        buf_adds(&text, parts[i].name);
+        buf_adds(&text, ";dur=");
+        put_ms(&text, parts[i].us);
+    }
     if (text.len)
         response_header(response, "Server-Timing", text.data);
     if (start)

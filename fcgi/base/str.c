@@ -126,7 +126,7 @@ bool str_istarts(const char *text, const char *prefix)
 
 bool str_ieq(const char *a, const char *b)
 {
-    return strlen(a) == strlen(b) && str_istarts(a, b);
+    return lower(*a) == lower(*b) && strlen(a) == strlen(b) && str_istarts(a, b);
 }
 
 int str_hex(char c)

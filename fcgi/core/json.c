@@ -102,13 +102,33 @@ static int read_text(const slot_t *s, const cJSON *tree)
     return 0;
 }
 
-static int read_number(const slot_t *s, const cJSON *tree)
+// Most values of JSON_INT and JSON_BOOL are these, and need no tree.
+static bool plain_int(json_raw_t value, double *out)
+{
+    enum { DIGITS_MAX = 15 }; // all of which a double can hold
+    if (!value.len || value.len > DIGITS_MAX)
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.text[i] < '0' || value.text[i] > '9')
+            return false;
+        *out = *out * 10 + (value.text[i] - '0');
+    }
+    return true;
+}
+
+static bool plain_bool(json_raw_t value, bool *out)
+{
+    if (value.text[0] != 't' && value.text[0] != 'f')
+        return false;
+    *out = value.text[0] == 't';
+    return true;
+}
+
+static int take_number(const slot_t *s, double value)
 {
     const json_field_t *f = s->field;
     bool whole = f->kind == JSON_INT;
-    if (!cJSON_IsNumber(tree))
-        return wrong(s, whole ? "must be a whole number" : "must be a number");
-    double value = tree->valuedouble;
     if (whole && (fabs(value) > EXACT || trunc(value) < value || trunc(value) > value))
         return wrong(s, "must be a whole number");
     if (bounded(f) && (value < f->min || value > f->max))
@@ -119,6 +139,13 @@ static int read_number(const slot_t *s, const cJSON *tree)
     else
         *(double *)s->member = value;
     return 0;
+}
+
+static int read_number(const slot_t *s, const cJSON *tree)
+{
+    if (!cJSON_IsNumber(tree))
+        return wrong(s, s->field->kind == JSON_INT ? "must be a whole number" : "must be a number");
+    return take_number(s, tree->valuedouble);
 }
 
 static int read_word(const slot_t *s, const cJSON *tree)
@@ -212,6 +239,13 @@ static int read_value(const slot_t *s, err_t *err)
         *(json_raw_t *)s->member = s->value;
         return 0;
     }
+    double number;
+    if (f->kind == JSON_INT && plain_int(s->value, &number)) {
+        take_number(s, number);
+        return 0;
+    }
+    if (f->kind == JSON_BOOL && plain_bool(s->value, s->member))
+        return 0;
     const cJSON *tree = keep(s->in, s->value);
     if (!tree)
         return err_set(err, ERR_INTERNAL, "out of memory");
@@ -224,10 +258,7 @@ static int read_value(const slot_t *s, err_t *err)
         read_number(s, tree);
         break;
     case JSON_BOOL:
-        if (cJSON_IsBool(tree))
-            *(bool *)s->member = cJSON_IsTrue(tree);
-        else
-            wrong(s, "must be true or false");
+        wrong(s, "must be true or false");
         break;
     case JSON_WORD:
         read_word(s, tree);

@@ -120,13 +120,24 @@ static const char *phrase(int status)
     return "Other";
 }
 
+static void put_length(buf_t *head, size_t length)
+{
+    buf_adds(head, "Content-Length: ");
+    buf_addi(head, (int64_t)length);
+    buf_adds(head, "\r\n");
+}
+
 static int send_head(response_t *r)
 {
     cleanup_buf buf_t head = BUF_INIT(RESPONSE_HEADERS_MAX + 256);
-    buf_addf(&head, "Status: %d %s\r\n", r->status, phrase(r->status));
+    buf_adds(&head, "Status: ");
+    buf_addi(&head, r->status);
+    buf_addc(&head, ' ');
+    buf_adds(&head, phrase(r->status));
+    buf_adds(&head, "\r\n");
     buf_add(&head, buf_str(&r->headers), r->headers.len);
     if (!r->streams && r->status != 204 && r->status != 304)
-        buf_addf(&head, "Content-Length: %zu\r\n", r->body.len);
+        put_length(&head, r->body.len);
     // Without this the web server collects a stream before it passes it on.
     if (r->streams)
         buf_adds(&head, "X-Accel-Buffering: no\r\n");
