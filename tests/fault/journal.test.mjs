@@ -97,7 +97,24 @@ describe('the database', () => {
   const service = (command) => assert.equal(spawnSync('s6-svc', [command, join(s.run, 'service/mariadb')]).status, 0);
   const back = () => until(() => s.api(`/functions/${hello.id}`).then(({ status }) => status === 200), 'the database is back', 20_000, 100);
 
+  /** Lets each process of the pool serve the function, and so know it: the others stand still meanwhile. */
+  async function makeKnown() {
+    const pids = s.workers('fn');
+    for (const pid of pids) {
+      const others = pids.filter((other) => other !== pid);
+      for (const other of others) process.kill(other, 'SIGSTOP');
+      const calls = Array.from({ length: 40 }, () => s.fn(hello.route));
+      try {
+        await Promise.any(calls);
+      } finally {
+        for (const other of others) process.kill(other, 'SIGCONT');
+      }
+      await Promise.allSettled(calls);
+    }
+  }
+
   async function assertServedWithout(disturb) {
+    await makeKnown();
     let over = false;
     const disturbed = (async () => {
       await sleep(500);
