@@ -10,8 +10,12 @@ import { median } from './figures.mjs';
 const REST_MS = 30; // what is still being cleaned up after the last launch
 const POLL_MS = 25;
 
+const POOL_SIZE = 2; // the default of `pool_size`
+
+// A pool is filled a moment after something was taken, so that nothing is being made does not say that it is full.
 const isAtRest = ({ cells, queued, pools }) =>
-  queued === 0 && pools.every(({ creating, leased }) => creating === 0 && leased === 0) &&
+  queued === 0 && pools.every(({ available, ready, creating, leased }) =>
+    creating === 0 && leased === 0 && (ready >= POOL_SIZE || !available)) &&
   cells === pools.reduce((sum, { ready, prepared, idle }) => sum + ready + prepared + idle, 0);
 
 /** Waits until every pool is full, nothing runs and nothing is being removed. */

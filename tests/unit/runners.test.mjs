@@ -457,6 +457,20 @@ describe('the process', () => {
     await cell.close();
   });
 
+  test('stops loading ahead when a request comes (python)', async () => {
+    const cell = await Cell.start(launcher, 'python');
+    cell.init({ code: `import sys
+def handler():
+  from cellrunner import rehearsal
+  asked = []
+  rehearsal.load_usual(lambda: len(asked) == 2 or asked.append(1))
+  return [len(asked), [m for m in ("functools", "enum", "re", "json") if m in sys.modules]]` });
+    cell.invoke();
+    for (const wanted of ['HELLO', 'READY']) assert.equal((await cell.next()).type, wanted);
+    assert.deepEqual(JSON.parse((await cell.answer()).body), [2, ['functools', 'enum']]);
+    await cell.close();
+  });
+
   test('is one file, of which a function\'s imports know nothing (python)', async () => {
     const { text } = await call('python', `import sys
 def handler():
@@ -500,13 +514,14 @@ describe('a cell that waited', () => {
     `import gc, os, sys
 def handler():
   left = [f.__name__ for f in gc.get_objects() if type(f) is type(handler) and f.__code__.co_filename == "function.py"]
-  return {"name": __name__, "functions": left, "modules": "asyncio" in sys.modules, "env": len(os.environ)}`,
+  return {"name": __name__, "functions": left, "modules": "asyncio" in sys.modules,
+          "usual": [m for m in ("json", "re", "enum", "functools") if m not in sys.modules], "env": len(os.environ)}`,
     `const loaded = process.moduleLoadList.length;
 exports.handler = () => ({ argv: process.argv.length, cached: Object.keys(require.cache).filter((file) => file.includes("/cloche-")),
   more: process.moduleLoadList.length - loaded, env: Object.keys(process.env).length })`,
   );
   const nothing = {
-    python: { name: 'function', functions: ['handler', '<listcomp>'], modules: false, env: 4 },
+    python: { name: 'function', functions: ['handler', '<listcomp>'], modules: false, usual: [], env: 4 },
     javascript: { argv: 2, cached: [], more: 0, env: 4 },
   };
 

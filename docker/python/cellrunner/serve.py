@@ -21,9 +21,10 @@ def serve(control):
     loop = Loop()
     # A cell that somebody waits for has its INIT soon, and better things to do.
     if not control.has_input(within_ms=50):
-        from .rehearsal import Rehearsal
+        from . import rehearsal
 
-        _rehearse(Rehearsal(), loop)
+        _rehearse(rehearsal.Rehearsal(), loop)
+        rehearsal.load_usual(lambda: control.has_input(within_ms=0))
     init, program = _load(control, loop)
     while True:
         _take_invoke(control, init, program, loop)
