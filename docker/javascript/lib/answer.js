@@ -18,7 +18,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 // JSON.stringify writes a lone surrogate as an escape; an even number of backslashes before it is text.
 const ESCAPED_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
-/** Maps `value` and sends all of it but the END. */
+/** Maps `value` and sends all of it but the END, with which an answer that is no stream leaves. */
 async function send(value) {
   const http = isHttp(value);
   const { status, headers, body } = http ? fromHttp(value) : { status: 200, headers: [], body: value };
@@ -26,15 +26,15 @@ async function send(value) {
 
   const { data, type } = encode(body);
   const actual = http || (body !== undefined && body !== null) ? status : 204;
-  sendWhole(actual, headers, actual === 204 || actual === 304 ? Buffer.alloc(0) : data, type);
+  putWhole(actual, headers, actual === 204 || actual === 304 ? Buffer.alloc(0) : data, type);
 }
 
-function sendWhole(status, headers, data, type) {
+function putWhole(status, headers, data, type) {
   if (data.length > BODY_LIMIT) {
     throw tooLarge(`the result has ${data.length} bytes; ${BODY_LIMIT} is the most`);
   }
-  sendHead(status, headers, type, false);
-  control.sendBody(data);
+  putHead(status, headers, type, false);
+  control.putBody(data);
 }
 
 const tooLarge = (message) => new Refusal('ResponseTooLarge', message);
@@ -129,12 +129,12 @@ function fromBase64(body) {
   return data;
 }
 
-function sendHead(status, headers, type, stream) {
+function putHead(status, headers, type, stream) {
   const typed = status === 204 || headers.some(([name]) => name.toLowerCase() === 'content-type');
   const pairs = typed ? headers : [['content-type', type], ...headers];
   const size = pairs.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 4, 0);
   if (size > HEADERS_LIMIT) throw tooLarge(`the headers have ${size} bytes; ${HEADERS_LIMIT} is the most`);
-  control.sendJson(control.HEAD, { status, headers: pairs, stream });
+  control.putJson(control.HEAD, { status, headers: pairs, stream });
 }
 
 // Generators and other iterators, async ones, and streams; not arrays, maps and strings, which are values.
@@ -149,7 +149,7 @@ async function sendStream(status, headers, source) {
   let started = false;
   let sent = 0;
   const start = (type) => {
-    if (!started) sendHead(status, headers, type, true);
+    if (!started) putHead(status, headers, type, true);
     started = true;
   };
   for await (const piece of source) {
@@ -160,9 +160,10 @@ async function sendStream(status, headers, source) {
     start(line ? JSON_LINES : type);
     sent += bytes.length;
     if (sent > BODY_LIMIT) throw tooLarge(`the result has more than ${BODY_LIMIT} bytes`);
-    control.sendBody(bytes);
+    control.putBody(bytes);
+    control.flush();
   }
   start(TEXT);
 }
 
-module.exports = { send, sendWhole, tooLarge, BODY_LIMIT, TEXT, JSON_TYPE, BINARY };
+module.exports = { send, putWhole, tooLarge, BODY_LIMIT, TEXT, JSON_TYPE, BINARY };

@@ -68,7 +68,7 @@ async function invoke(control, init, program, payload) {
 async function runScript(control, init, program, head, body, received) {
   const deliver = (output) => {
     const { status, data, type } = script.result(output);
-    answer.sendWhole(status, [], data, type);
+    answer.putWhole(status, [], data, type);
     control.sendJson(control.END, { reusable: false });
   };
   const exited = (output) => {
