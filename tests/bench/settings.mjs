@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const UP_MS = 10_000;
+const UP_MS = 60_000; // a keeper ends its cells first
 
 const settings = new WeakMap();
 
