@@ -23,7 +23,7 @@ def compiled(path):
 
 
 def package(folder):
-    """The package's modules by name, and which of them is the package."""
+    """The runner's modules: name and code of each."""
     for path in sorted((folder / "cellrunner").glob("*.py")):
         name = "cellrunner" if path.stem == "__init__" else f"cellrunner.{path.stem}"
         yield name, compiled(path)

@@ -268,8 +268,10 @@ static void a_request_that_would_wait_for_nothing_is_refused_at_once(void **stat
     for (int i = 0; i < WAITING; i++) {
         waiting[i] = connect_worker();
         tell(waiting[i], &wanted);
-        while (counts(worker).queued <= (uint32_t)i)
+        for (int tries = 0; counts(worker).queued <= (uint32_t)i; tries++) {
+            assert_in_range(tries, 0, TIMEOUT_MS);
             usleep(1000);
+        }
     }
     for (int i = 0; i < SERVED; i++) {
         usleep(STEP_US);

@@ -457,6 +457,26 @@ describe('the process', () => {
     await cell.close();
   });
 
+  for (const [language, code] of Object.entries(both('def handler(e): return "x" * 1000', 'exports.handler = () => "x".repeat(1000)'))) {
+    test(`reads a request at once, and answers at once (${language})`, () => withCell(language, async (cell) => {
+      const counts = () => Object.fromEntries([...readFileSync(`/proc/${cell.process.pid}/io`, 'utf8').matchAll(/^(sysc[rw]): (\d+)$/gm)]
+        .map(([, name, count]) => [name, Number(count)]));
+      cell.init({ code });
+      await cell.next();
+      const calls = [];
+      let before = null;
+      for (let i = 0; i < 10; i++) {
+        cell.invoke();
+        assert.equal((await cell.answer()).body.length, 1000);
+        const now = counts();
+        if (before) calls.push([now.syscr - before.syscr, now.syscw - before.syscw]);
+        before = now;
+      }
+      // Node's threads read and write too, now and then.
+      assert.ok(calls.some(([reads, writes]) => reads === 1 && writes === 1), JSON.stringify(calls));
+    }));
+  }
+
   test('stops loading ahead when a request comes (python)', async () => {
     const cell = await Cell.start(launcher, 'python');
     cell.init({ code: `import sys
