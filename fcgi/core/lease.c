@@ -172,6 +172,7 @@ static void terminate(lease_msg_t *msg)
     case MSG_ACK:
     case MSG_LAUNCHING:
     case MSG_NEED_CODE:
+    case MSG_TERM:
         break;
     }
 }

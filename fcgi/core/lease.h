@@ -14,7 +14,7 @@
 #include "core/ids.h"
 #include "core/languages.h"
 
-enum { LEASE_VERSION = 2, LEASE_FDS = 3 };
+enum { LEASE_VERSION = 3, LEASE_FDS = 3 };
 
 typedef enum { RUNTIME_DOCKER, RUNTIME_GVISOR, RUNTIME_COUNT } runtime_t;
 typedef enum { ISOLATION_REQUEST, ISOLATION_FUNCTION, ISOLATION_COUNT } isolation_t;
@@ -49,7 +49,8 @@ int start_parse(const char *text);
     X(MSG_ACK, 17, '<')    /* answer to CHANGED, HOLD */                                           \
     X(MSG_COUNTS, 18, '<') /* answer to STATUS */                                                  \
     X(MSG_LAUNCHING, 19, '<') /* to a LEASE, before its answer: a cell is being made for it */     \
-    X(MSG_NEED_CODE, 20, '<') /* after a GRANT: the INIT frame of this lease is wanted */
+    X(MSG_NEED_CODE, 20, '<') /* after a GRANT: the INIT frame of this lease is wanted */          \
+    X(MSG_TERM, 21, '<')      /* after a GRANT: until when other calls may have the cell, too */
 
 typedef enum {
 #define X(name, number, direction) name = number,
@@ -94,8 +95,20 @@ typedef struct {
     int64_t deadline_ns; // CLOCK_MONOTONIC
 } lease_grant_t;
 
+// A worker may give the cell to further calls of the same function and revision, one at a time, that begin
+// before the term ends; each has the function's whole timeout. Carries the files of the cell's meter, so that
+// the worker reads what each of them took: cpu, and peak where there is one.
 typedef struct {
-    int64_t cpu_us;            // CPU time of the cell since the GRANT
+    int64_t until_ns; // CLOCK_MONOTONIC
+    int64_t edition; // the present one: calls that were found by a path in an older one have to ask
+    uint32_t calls;  // at most, with that of the GRANT
+    uint8_t v2;      // of which version the files are
+    int64_t cpu_before_us; // readings at the GRANT: as in RELEASE
+    int64_t peak_before;
+} lease_term_t;
+
+typedef struct {
+    int64_t cpu_us;            // CPU time of the cell since the GRANT, or what RELEASE named
     int64_t memory_peak_bytes; // -1: not known for this call; never that of an earlier one
     bool oom;                  // the kernel killed at least one of its processes for memory
     uint8_t killed;            // lease_why_t: what the keeper ended it for, WHY_NONE if nothing
@@ -117,8 +130,11 @@ typedef struct {
 
 typedef struct {
     char cell[ID_TEXT];
-    uint8_t reusable; // its runner says that it is clean, and nothing speaks against it
-    uint8_t ended;    // its control socket is at its end: the exit status is worth a moment
+    uint8_t reusable;      // its runner says that it is clean, and nothing speaks against it
+    uint8_t ended;         // its control socket is at its end: the exit status is worth a moment
+    uint32_t calls;        // that had the cell; more than one only within a term, and then:
+    int64_t cpu_before_us; // what the meter said when the last one got it
+    int64_t peak_before;   // peak memory that is an earlier call's, -1 for none
 } lease_release_t;
 
 typedef struct {
@@ -164,6 +180,7 @@ typedef struct {
         lease_failed_t failed;
         lease_stale_t stale;
         lease_killed_t killed;
+        lease_term_t term;
         lease_usage_t usage;
         lease_counts_t counts;
     };

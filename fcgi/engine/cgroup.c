@@ -17,15 +17,14 @@ enum { PERIOD_US = 100000 };
 
 void cgroup_at(const cgroups_t *all, const char *cell, cgroup_t *out)
 {
-    *out = (cgroup_t){.all = all, .oom = -1, .cpu = -1, .peak = -1};
+    *out = (cgroup_t){.all = all, .oom = -1, .meter = {.cpu = -1, .peak = -1}};
     str_copy(out->cell, sizeof out->cell, cell);
 }
 
 void cgroup_close(cgroup_t *g)
 {
     fd_close(&g->oom);
-    fd_close(&g->cpu);
-    fd_close(&g->peak);
+    meter_close(&g->meter);
 }
 
 int cgroup_make(cgroup_t *g, err_t *err)
@@ -81,13 +80,14 @@ int cgroup_watch(cgroup_t *g, err_t *err)
     bool v2 = g->all->v2;
     cgroup_path(g, CG_MEMORY, memory);
     cgroup_path(g, CG_CPUACCT, cpu);
-    g->cpu = open_in(cpu, v2 ? "cpu.stat" : "cpuacct.usage", O_RDONLY);
-    if (g->cpu < 0)
+    g->meter.v2 = v2;
+    g->meter.cpu = open_in(cpu, v2 ? "cpu.stat" : "cpuacct.usage", O_RDONLY);
+    if (g->meter.cpu < 0)
         return err_errno(err, "cannot read the processor time of %s", cpu);
     // On v2 a kernel may have no such file, or only one that cannot be reset.
-    g->peak = open_in(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes", O_RDWR);
-    if (g->peak < 0)
-        g->peak = open_in(memory, "memory.peak", O_RDONLY);
+    g->meter.peak = open_in(memory, v2 ? "memory.peak" : "memory.max_usage_in_bytes", O_RDWR);
+    if (g->meter.peak < 0)
+        g->meter.peak = open_in(memory, "memory.peak", O_RDONLY);
     return v2 ? watch_v2(g, memory, err) : watch_v1(g, memory, err);
 }
 
@@ -160,29 +160,6 @@ int cgroup_limit_cpu(const cgroup_t *g, uint32_t millis, err_t *err)
     return cgroup_fs_write(dir, "cpu.max", text, err);
 }
 
-int cgroup_usage(const cgroup_t *g, cgroup_usage_t *out, err_t *err)
-{
-    int64_t cpu, peak;
-    if (g->all->v2) {
-        if (cgroup_fs_reread_key(g->cpu, "usage_usec", &cpu, err) < 0)
-            return -1;
-    } else {
-        if (cgroup_fs_reread_number(g->cpu, &cpu, err) < 0)
-            return -1;
-        cpu /= 1000;
-    }
-    if (g->peak < 0 || cgroup_fs_reread_number(g->peak, &peak, NULL) < 0)
-        peak = -1;
-    *out = (cgroup_usage_t){.cpu_us = cpu, .memory_peak_bytes = peak};
-    return 0;
-}
-
-bool cgroup_reset_peak(const cgroup_t *g)
-{
-    // What v1 wants to read does no harm on v2.
-    return g->peak >= 0 && pwrite(g->peak, "0", 1, 0) == 1;
-}
-
 bool cgroup_freezable(const cgroup_t *g)
 {
     return g->all->at[CG_FREEZER] >= 0;
@@ -214,7 +191,7 @@ bool cgroup_oom_told(cgroup_t *g)
     if (g->oom_seen || g->oom < 0)
         return g->oom_seen;
     if (g->all->v2)
-        g->oom_seen = cgroup_fs_reread_key(g->oom, "oom_kill", &kills, NULL) == 0 && kills > 0;
+        g->oom_seen = meter_key(g->oom, "oom_kill", &kills, NULL) == 0 && kills > 0;
     else
         g->oom_seen = read(g->oom, &events, sizeof events) == sizeof events;
     return g->oom_seen;

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "core/ids.h"
+#include "core/meter.h"
 
 // The machine's hierarchies. Constant once opened, so threads may share it.
 typedef struct cgroups cgroups_t;
@@ -21,16 +22,10 @@ typedef struct cgroups cgroups_t;
 typedef struct {
     const cgroups_t *all;
     char cell[ID_TEXT];
-    int oom; // tells of a kill for lack of memory: poll for EPOLLIN | EPOLLPRI
-    // The files of the figures, -1 while they are not open. A reset of the v2's peak is ours alone.
-    int cpu, peak;
+    int oom;       // tells of a kill for lack of memory: poll for EPOLLIN | EPOLLPRI
+    meter_t meter; // open once it is watched
     bool oom_seen; // an event was taken from `oom`
 } cgroup_t;
-
-typedef struct {
-    int64_t cpu_us;            // since the group was made
-    int64_t memory_peak_bytes; // since it was made or last reset; -1 where the kernel cannot tell
-} cgroup_usage_t;
 
 // Finds the hierarchies in a file like /proc/self/mountinfo. ERR_UNAVAILABLE names a missing controller.
 int cgroups_open(const char *mountinfo, const char *name, cgroups_t **out, err_t *err) MUSTCHECK;
@@ -43,7 +38,7 @@ void cgroup_close(cgroup_t *g);
 
 // Makes the group in every hierarchy that we use. What is there already is taken over.
 int cgroup_make(cgroup_t *g, err_t *err) MUSTCHECK;
-// Opens g->oom and the files of the figures, which are read with every request, on an existing group.
+// Opens g->oom and g->meter on an existing group.
 int cgroup_watch(cgroup_t *g, err_t *err) MUSTCHECK;
 // Removes it with what is below, processes included. ERR_LIMIT while a process is left; not there counts as done.
 int cgroup_remove(const cgroup_t *g, err_t *err) MUSTCHECK;
@@ -53,9 +48,6 @@ int cgroup_limit_memory(const cgroup_t *g, uint64_t bytes, err_t *err) MUSTCHECK
 // Thousandths of a core; 0 lifts the limit.
 int cgroup_limit_cpu(const cgroup_t *g, uint32_t millis, err_t *err) MUSTCHECK;
 
-int cgroup_usage(const cgroup_t *g, cgroup_usage_t *out, err_t *err) MUSTCHECK;
-// Starts the peak anew; false where the kernel cannot.
-bool cgroup_reset_peak(const cgroup_t *g);
 // Whether a process of the group was killed for lack of memory, as far as g->oom tells.
 bool cgroup_oom_told(cgroup_t *g);
 // The same, and looks through the groups below for kills that it does not tell of: those before it was open,

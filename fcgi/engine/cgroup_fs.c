@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "core/meter.h"
 
 enum { DEPTH_MAX = 8, TEXT_MAX = 8192 };
 
@@ -39,45 +40,12 @@ int cgroup_fs_write_number(const char *dir, const char *file, int64_t number, er
     return cgroup_fs_write(dir, file, text, err);
 }
 
-static int read_text(int fd, char text[TEXT_MAX], err_t *err)
-{
-    ssize_t n = pread(fd, text, TEXT_MAX - 1, 0);
-    if (n < 0)
-        return err_errno(err, "cannot read a control group's file");
-    text[n] = '\0';
-    return 0;
-}
-
-int cgroup_fs_reread_number(int fd, int64_t *out, err_t *err)
-{
-    char text[TEXT_MAX];
-    if (read_text(fd, text, err) < 0)
-        return -1;
-    text[strcspn(text, "\n")] = '\0';
-    return str_int(text, INT64_MIN, INT64_MAX, out, err);
-}
-
 int cgroup_fs_read_number(const char *dir, const char *file, int64_t *out, err_t *err)
 {
     cleanup_close int fd = open_file(dir, file, O_RDONLY, err);
     if (fd < 0)
         return -1;
-    return cgroup_fs_reread_number(fd, out, err) < 0 ? err_wrap(err, "%s/%s", dir, file) : 0;
-}
-
-int cgroup_fs_reread_key(int fd, const char *key, int64_t *out, err_t *err)
-{
-    char text[TEXT_MAX];
-    if (read_text(fd, text, err) < 0)
-        return -1;
-    size_t len = strlen(key);
-    for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        if (strncmp(line, key, len) != 0 || line[len] != ' ')
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        return str_int(line + len + 1, INT64_MIN, INT64_MAX, out, err);
-    }
-    return err_set(err, ERR_NOT_FOUND, "no %s", key);
+    return meter_number(fd, out, err) < 0 ? err_wrap(err, "%s/%s", dir, file) : 0;
 }
 
 int cgroup_fs_read_key(const char *dir, const char *file, const char *key, int64_t *out, err_t *err)
@@ -85,7 +53,7 @@ int cgroup_fs_read_key(const char *dir, const char *file, const char *key, int64
     cleanup_close int fd = open_file(dir, file, O_RDONLY, err);
     if (fd < 0)
         return -1;
-    return cgroup_fs_reread_key(fd, key, out, err) < 0 ? err_wrap(err, "%s/%s", dir, file) : 0;
+    return meter_key(fd, key, out, err) < 0 ? err_wrap(err, "%s/%s", dir, file) : 0;
 }
 
 bool cgroup_fs_has_line(const char *dir, const char *file, const char *line)
@@ -93,7 +61,7 @@ bool cgroup_fs_has_line(const char *dir, const char *file, const char *line)
     char text[TEXT_MAX];
     char *save = NULL;
     cleanup_close int fd = open_file(dir, file, O_RDONLY, NULL);
-    if (fd < 0 || read_text(fd, text, NULL) < 0)
+    if (fd < 0 || meter_text(fd, text, sizeof text, NULL) < 0)
         return false;
     for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
         if (str_eq(l, line))

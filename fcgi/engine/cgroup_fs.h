@@ -18,9 +18,6 @@ int cgroup_fs_read_number(const char *dir, const char *file, int64_t *out, err_t
 // Finds `key` in a file of lines "key number".
 int cgroup_fs_read_key(const char *dir, const char *file, const char *key, int64_t *out,
                        err_t *err) MUSTCHECK;
-// The same of a file that is open, from its beginning.
-int cgroup_fs_reread_number(int fd, int64_t *out, err_t *err) MUSTCHECK;
-int cgroup_fs_reread_key(int fd, const char *key, int64_t *out, err_t *err) MUSTCHECK;
 // Whether a file can be read and has this line.
 bool cgroup_fs_has_line(const char *dir, const char *file, const char *line);
 bool cgroup_fs_exists(const char *dir, const char *file);

@@ -68,6 +68,8 @@ typedef struct cell {
     bool claimed;          // a waiting request will take it; set while demand is counted
     lease_request_t want;  // what it was prepared or last granted for
     uint32_t served;       // how often it was granted; 0 for one that was taken over
+    uint32_t calls;        // that its present lease had
+    uint32_t calls_max;    // that it may have
     int64_t since_ns;      // when its making or preparing began, or when it became idle
     bool clean;            // the worker saw nothing against its serving again
     bool frozen;           // or about to be

@@ -16,16 +16,23 @@ enum {
     REMOVE_QUIET = 4, // tries that fail without a word: control groups stay busy for a moment
 };
 
+// A worker says what the call began with, which is not to make time run backwards.
+int64_t supply_cpu_us(const cell_t *c)
+{
+    int64_t us = c->cpu_after_us - c->cpu_before_us;
+    return us > 0 ? us : 0;
+}
+
 void supply_count(cell_t *c)
 {
-    cgroup_usage_t usage;
+    meter_reading_t usage;
     if (c->counted)
         return;
     c->usage.oom = c->clean ? cgroup_oom_told(&c->body.group) : cgroup_oom(&c->body.group);
-    if (cgroup_usage(&c->body.group, &usage, NULL) < 0)
+    if (meter_read(&c->body.group.meter, &usage, NULL) < 0)
         return;
     c->cpu_after_us = usage.cpu_us;
-    c->usage.cpu_us = usage.cpu_us - c->cpu_before_us;
+    c->usage.cpu_us = supply_cpu_us(c);
     bool ours = usage.memory_peak_bytes > c->peak_before;
     c->usage.memory_peak_bytes = ours ? usage.memory_peak_bytes : -1;
 }

@@ -97,7 +97,7 @@ void freezer_set(freezer_t *f, const cgroup_t *group, bool frozen)
         return;
     }
     *made = (wish_t){.group = *group, .frozen = frozen};
-    made->group.oom = made->group.cpu = made->group.peak = -1;
+    made->group.oom = made->group.meter.cpu = made->group.meter.peak = -1;
     pthread_mutex_lock(&f->lock);
     DL_FOREACH_SAFE (f->wishes, w, next) {
         if (strcmp(w->group.cell, group->cell) != 0)

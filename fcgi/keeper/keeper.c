@@ -27,6 +27,7 @@ int keeper_open(keeper_t *k, const config_t *config, engine_t *engine, cgroups_t
     *k = (keeper_t){.config = config, .engine = engine, .cgroups = cgroups, .ground.dir = -1};
     k->listener.fd = socket;
     k->edition = clock_mono_ns();
+    term_open(k);
     k->max_cells =
         config->max_cells ? (uint32_t)config->max_cells : pool_fit(memory_available_kb());
     k->launches = launches(config);

@@ -3,6 +3,7 @@
 //
 //   server.c   connections of workers, one message at a time
 //   lease.c    requests, grants, deadlines, releases
+//   term.c     the time in which a worker may give a leased cell to further calls
 //   idle.c     cells that wait for the next request of their function
 //   prepare.c  cells that load a function's code ahead of its requests
 //   supply.c   which cells are to be made or given up
@@ -39,6 +40,7 @@ typedef struct client {
     bool asked;           // for the lease's code
     alarm_t farewell;     // while a USAGE waits for the cell's exit status
     int64_t farewell_ns;  // and until when at most
+    alarm_t ack;          // while the ACK of a CHANGED waits for terms to end
     struct client *prev, *next;
 } client_t;
 
@@ -94,7 +96,8 @@ typedef struct keeper {
 
     roster_t roster;
     codes_t codes;
-    int64_t edition; // of the routes; later than any that a keeper before this one had
+    int64_t edition;  // of the routes; later than any that a keeper before this one had
+    int64_t terms_ns; // when the last of the terms ends
     client_t *clients;
     uint32_t client_count;
     watch_t listener;
@@ -141,8 +144,7 @@ void client_close(client_t *client);
 
 void lease_ask(client_t *client, const lease_request_t *want);
 void lease_cancel(client_t *client);
-// `ended`: the cell closed its sockets; `reusable`: the worker saw nothing against its serving again.
-void lease_release(client_t *client, bool ended, bool reusable);
+void lease_release(client_t *client, const lease_release_t *release);
 // Ties a leased cell to a client, with a deadline.
 void lease_bind(client_t *client, cell_t *c, function_t *f, int64_t deadline_ns);
 // The client is gone: what it holds or waits for ends.
@@ -160,6 +162,17 @@ void lease_serve(keeper_t *k);
 void lease_tell_launching(keeper_t *k);
 // Tells everybody who waits for this kind of cell that none can be made.
 void lease_fail_waiting(keeper_t *k, language_t language, runtime_t runtime);
+
+// ---- term.c
+
+// Terms that a keeper before this one gave may still run.
+void term_open(keeper_t *k);
+// After a GRANT: gives the lease a term, where further calls would wait for this cell and nobody else does.
+void term_offer(client_t *client);
+// Takes note of the calls that a lease had.
+void term_settle(cell_t *c, const lease_release_t *release);
+// Answers a CHANGED as soon as no worker may begin a call without asking any more.
+void term_ack(client_t *client);
 
 // ---- idle.c
 
@@ -229,6 +242,8 @@ void supply_kill(cell_t *c);
 void supply_forget(cell_t *c);
 // Reads CPU, memory and OOM of a leased cell into c->usage.
 void supply_count(cell_t *c);
+// Processor time of its present call, as far as it was read.
+int64_t supply_cpu_us(const cell_t *c);
 
 // ---- memory.c
 

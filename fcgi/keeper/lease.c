@@ -194,6 +194,9 @@ void lease_bind(client_t *client, cell_t *c, function_t *f, int64_t deadline_ns)
     cell_move(c, CELL_LEASED);
     c->client = client;
     c->clean = false;
+    c->calls = 1;
+    c->calls_max =
+        c->served > 0 ? 1 : LIMIT_TERM_CALLS; // one that is taken over may have had a term
     c->granted_ns = clock_mono_ns();
     client->cell = c;
     client->function = f;
@@ -218,8 +221,8 @@ int lease_fit(cell_t *c, const lease_request_t *want, err_t *err)
 // more than at first is still an earlier call's.
 static bool is_still_charged(cell_t *c)
 {
-    cgroup_usage_t now;
-    if (c->body.runtime != RUNTIME_GVISOR || cgroup_usage(&c->body.group, &now, NULL) < 0)
+    meter_reading_t now;
+    if (c->body.runtime != RUNTIME_GVISOR || meter_read(&c->body.group.meter, &now, NULL) < 0)
         return false;
     if (c->served == 0)
         c->fresh_bytes = now.memory_peak_bytes;
@@ -230,14 +233,14 @@ static bool is_still_charged(cell_t *c)
 // later one's is known only if it rises above all before. So it is where a reset leaves earlier calls' memory.
 static int start_figures(cell_t *c, err_t *err)
 {
-    cgroup_usage_t usage;
-    if (cgroup_usage(&c->body.group, &usage, err) < 0)
+    meter_reading_t usage;
+    if (meter_read(&c->body.group.meter, &usage, err) < 0)
         return -1;
     if (!idle_rested(c, usage.cpu_us))
         return err_set(err, ERR_LIMIT, "it worked on after its answer");
     if (c->served > 0 && usage.memory_peak_bytes > c->peak_highest)
         c->peak_highest = usage.memory_peak_bytes;
-    bool reset = cgroup_reset_peak(&c->body.group) && !is_still_charged(c);
+    bool reset = meter_reset_peak(&c->body.group.meter) && !is_still_charged(c);
     c->peak_before = reset || c->served == 0 ? -1 : c->peak_highest;
     c->cpu_before_us = usage.cpu_us;
     c->usage = (lease_usage_t){.memory_peak_bytes = -1, .exit_status = -1};
@@ -276,6 +279,7 @@ static void grant(waiter_t *w, cell_t *c)
     if (w->want.isolation == ISOLATION_REQUEST)
         cell_close_sockets(c);
     prepare_called(client, !ready && !warm);
+    term_offer(client);
 }
 
 static cell_t *find_ready(keeper_t *k, const lease_request_t *want)
@@ -358,7 +362,7 @@ static void part(client_t *client)
     const function_t *f = client->function;
     prepare_unask(client);
     client->function->leased--;
-    roster_called(client->function, clock_mono_ns() - c->granted_ns);
+    roster_called(client->function, (clock_mono_ns() - c->granted_ns) / c->calls);
     client->function = NULL;
     client->cell = NULL;
     c->client = NULL;
@@ -400,8 +404,9 @@ static void on_farewell(alarm_t *alarm)
         send_usage(client);
 }
 
-void lease_release(client_t *client, bool ended, bool reusable)
+void lease_release(client_t *client, const lease_release_t *release)
 {
+    bool ended = release->ended;
     if (!client->cell) {
         // A HOLD that came too late; nothing is known of that cell any more.
         lease_msg_t msg = {.type = MSG_USAGE,
@@ -409,7 +414,8 @@ void lease_release(client_t *client, bool ended, bool reusable)
         client_send(client, &msg, NULL, 0);
         return;
     }
-    client->cell->clean = reusable && !ended;
+    client->cell->clean = release->reusable && !ended;
+    term_settle(client->cell, release);
     if (!ended || client->cell->usage.killed != WHY_NONE || !body_tells_exit(&client->cell->body)) {
         send_usage(client);
         return;

@@ -16,6 +16,7 @@ enum {
     LIMIT_DISK_MAX_MB = 256,
     LIMIT_TIMEOUT_MS = 900000,
     LIMIT_CONCURRENCY = 100000,
+    LIMIT_TERM_CALLS = 1000, // that one lease may have
 };
 
 // The engine's own bound, above every limit of ours: a cell is held by the group around it, whose limit

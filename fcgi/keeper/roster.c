@@ -92,10 +92,15 @@ int64_t roster_patience_ns(const waiter_t *w)
     return w->since_ns + PATIENCE_NS;
 }
 
+bool roster_is_short(const function_t *f)
+{
+    return f->call_ns > 0 && f->call_ns <= SHORT_NS;
+}
+
 bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns)
 {
-    return w->want.isolation == ISOLATION_FUNCTION && f->leased > 0 && f->call_ns > 0 &&
-           f->call_ns <= SHORT_NS && now_ns < roster_patience_ns(w);
+    return w->want.isolation == ISOLATION_FUNCTION && f->leased > 0 && roster_is_short(f) &&
+           now_ns < roster_patience_ns(w);
 }
 
 static void average(int64_t *average_ns, int64_t ns)

@@ -61,6 +61,8 @@ bool roster_may_lease(const function_t *f, const lease_request_t *want);
 // Whether the request had better wait for a cell that the function has at work than take another one: its calls
 // are so short that one will be back sooner than another helps, unless it has waited for long already.
 bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns);
+// Whether its calls are as short as that.
+bool roster_is_short(const function_t *f);
 // When that ends for a request.
 int64_t roster_patience_ns(const waiter_t *w);
 // Notes how long a call had its cell.

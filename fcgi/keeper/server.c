@@ -35,6 +35,11 @@ static bool valid_request(const lease_request_t *r)
            in_range(r->max_concurrency, 1, LIMIT_CONCURRENCY);
 }
 
+static bool valid_calls(const cell_t *c, uint32_t calls)
+{
+    return in_range(calls, 1, c ? c->calls_max : LIMIT_TERM_CALLS);
+}
+
 static void send_counts(client_t *client)
 {
     keeper_t *k = client->keeper;
@@ -79,10 +84,11 @@ static bool handle(client_t *client, const lease_msg_t *msg, int fds[LEASE_FDS])
         return true;
     case MSG_RELEASE:
         if (client->waiter.function || client->farewell.on || msg->release.ended > 1 ||
-            msg->release.reusable > 1 ||
+            msg->release.reusable > 1 || !valid_calls(client->cell, msg->release.calls) ||
+            msg->release.cpu_before_us < 0 || msg->release.peak_before < -1 ||
             (client->cell && strcmp(client->cell->body.id, msg->release.cell) != 0))
             return false;
-        lease_release(client, msg->release.ended, msg->release.reusable);
+        lease_release(client, &msg->release);
         return true;
     case MSG_HOLD:
         if (busy || !id_valid(msg->hold.cell) || !id_valid(msg->hold.function_id))
@@ -95,7 +101,7 @@ static bool handle(client_t *client, const lease_msg_t *msg, int fds[LEASE_FDS])
             return false;
         lease_changed(client->keeper, msg->changed.function_id, msg->changed.revision,
                       msg->changed.deleted);
-        client_tell(client, MSG_ACK);
+        term_ack(client);
         return true;
     case MSG_CODE:
         return prepare_take_code(client, fd_take(&fds[0]));
@@ -152,6 +158,7 @@ void client_close(client_t *client)
     keeper_t *k = client->keeper;
     lease_abandon(client);
     loop_disarm(k->loop, &client->farewell);
+    loop_disarm(k->loop, &client->ack);
     loop_unwatch(k->loop, &client->watch);
     fd_close(&client->watch.fd);
     DL_DELETE(k->clients, client);
@@ -169,7 +176,7 @@ static void on_connection(watch_t *w, uint32_t events)
         return;
     client->keeper = k;
     client->watch = (watch_t){.fn = on_message, .owner = client, .fd = fd};
-    client->waiter.patience.owner = client->farewell.owner = client;
+    client->waiter.patience.owner = client->farewell.owner = client->ack.owner = client;
     if (loop_watch(k->loop, &client->watch, EPOLLIN, NULL) < 0) {
         free(client);
         return;

@@ -86,6 +86,22 @@ bool cell_session_is_clean(const cell_session_t *s)
            s->sent == s->out.len && s->reader.taken == s->reader.in.len;
 }
 
+bool cell_session_is_quiet(const cell_session_t *s)
+{
+    struct pollfd p[LEASE_FDS];
+    for (int i = 0; i < LEASE_FDS; i++)
+        p[i] = (struct pollfd){.fd = s->fds[i], .events = POLLIN | POLLRDHUP};
+    return poll(p, LEASE_FDS, 0) == 0;
+}
+
+void cell_session_detach(cell_session_t *s, int fds[LEASE_FDS])
+{
+    for (int i = 0; i < LEASE_FDS; i++) {
+        fds[i] = s->fds[i];
+        s->fds[i] = -1;
+    }
+}
+
 void cell_session_fail(cell_session_t *s, const char *type, const char *message)
 {
     set_error(s, type, message, NULL);

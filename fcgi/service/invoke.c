@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,22 +13,26 @@
 #include "core/json.h"
 #include "service/call_log.h"
 #include "service/cell_session.h"
+#include "service/invoke_frames.h"
+#include "service/invoke_record.h"
 #include "service/lease_client.h"
+#include "service/relay.h"
 
 enum {
     QUEUE_GRACE_MS = 2000,  // the keeper refuses on time; this is for a keeper that is away
     DEADLINE_GRACE_MS = 25, // the keeper acts on the deadline; this is for when it cannot tell us
     HOLD_RETRY_MS = 50,
-    HEAD_MAX = 40 * 1024 * 1024, // a body of control characters, escaped
+    PLACES_MIN = 2, // of a function's calls in a relay: one is at work while the next begins
 };
 
 struct invoker {
     const config_t *config;
+    relay_t *relay;
     char socket[108];
 };
 
 struct invoker_thread {
-    const invoker_t *invoker;
+    invoker_t *invoker;
     lease_client_t keeper;
     int64_t edition;
 };
@@ -38,9 +43,11 @@ typedef struct {
     const invoke_call_t *call;
     invocation_t *record;
     invoke_answer_t *answer;
+    lease_request_t want;
     call_log_t log;
     cell_session_t session;
-    lease_grant_t grant;
+    relay_cell_t cell; // its sockets are the session's meanwhile
+    relay_place_t place;
     int64_t granted_ns;
     int64_t next_hold_ns; // not before this is a lost keeper looked for again
     crypto_hash_sha256_state output;
@@ -69,6 +76,10 @@ int invoker_open(const config_t *config, invoker_t **out, err_t *err)
     invoker->config = config;
     if (config_socket_path(config, "keeper.sock", invoker->socket, err) < 0)
         return -1;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    invoker->relay = relay_new(cores > PLACES_MIN ? (unsigned)cores : PLACES_MIN);
+    if (!invoker->relay)
+        return err_errno(err, "invoker");
     *out = invoker;
     invoker = NULL;
     return 0;
@@ -76,6 +87,7 @@ int invoker_open(const config_t *config, invoker_t **out, err_t *err)
 
 void invoker_close(invoker_t *invoker)
 {
+    relay_free(invoker->relay);
     free(invoker);
 }
 
@@ -102,50 +114,6 @@ static void phase(const invoke_call_t *call, invoke_phase_t now)
         call->sink->phase(call->sink->ctx, now, (clock_mono_ns() - call->arrived_ns) / 1000);
 }
 
-// ---- what the runner is sent
-
-static void put_init(buf_t *out, const function_t *f, runtime_t runtime)
-{
-    cleanup_buf buf_t json = BUF_INIT(FRAME_SEND_MAX);
-    json_begin(&json, NULL, '{');
-    json_add_textn(&json, "code", f->code, f->code_len);
-    json_add_text(&json, "handler", f->handler[0] ? f->handler : NULL);
-    json_add_text(&json, "event", f->event == EVENT_HTTP ? "http" : "input");
-    json_begin(&json, "env", '{');
-    json_end(&json, '}');
-    json_add_text(&json, "runtime", runtime_name(runtime));
-    json_begin(&json, "function", '{');
-    json_add_text(&json, "id", f->id);
-    json_add_text(&json, "name", f->name);
-    json_add_int(&json, "version", f->version);
-    json_add_int(&json, "memory_mb", f->memory_mb);
-    json_end(&json, '}');
-    json_end(&json, '}');
-    frame_put(out, FRAME_INIT, buf_str(&json), json.len);
-    out->failed |= json.failed;
-}
-
-static void put_invoke(buf_t *out, const invoke_call_t *call, int64_t deadline_ns)
-{
-    static const char *const sources[] = {"none", "value", "json", "text", "bytes"};
-    int64_t left_ms = (deadline_ns - clock_mono_ns()) / 1000000;
-    cleanup_buf buf_t head = BUF_INIT(HEAD_MAX);
-    json_begin(&head, NULL, '{');
-    json_add_text(&head, "request_id", call->id);
-    json_add_int(&head, "deadline_ms", clock_wall_us() / 1000 + left_ms);
-    json_add_int(&head, "timeout_ms", left_ms);
-    json_add_text(&head, "source", sources[call->source]);
-    if (call->source == EVENT_VALUE)
-        json_add_raw(&head, "event", call->event, strlen(call->event));
-    const char *args = call->args ? call->args : "[]";
-    json_add_raw(&head, "args", args, strlen(args));
-    if (call->request)
-        json_add_raw(&head, "request", call->request, strlen(call->request));
-    json_end(&head, '}');
-    frame_put_invoke(out, buf_str(&head), head.len, call->body, call->body_len);
-    out->failed |= head.failed;
-}
-
 // ---- the record
 
 static void set_failure(run_t *run, invocation_status_t status, const char *type,
@@ -159,60 +127,6 @@ static void set_failure(run_t *run, invocation_status_t status, const char *type
     r->error_message = strdup(message);
 }
 
-static bool wants_input(const invoke_call_t *call)
-{
-    record_input_t when = call->function->record_input;
-    return when == RECORD_ALL || (when == RECORD_EXECUTE && call->origin != SOURCE_HTTP);
-}
-
-// Keeps what a replay needs, all of it or nothing.
-static void set_input(invocation_t *r, const invoke_call_t *call)
-{
-    static const input_kind_t kinds[] = {INPUT_NONE, INPUT_VALUE, INPUT_JSON, INPUT_TEXT,
-                                         INPUT_BYTES};
-    const char *input = call->source == EVENT_NONE    ? ""
-                        : call->source == EVENT_VALUE ? call->event
-                                                      : call->body;
-    size_t len = call->source == EVENT_NONE    ? 0
-                 : call->source == EVENT_VALUE ? strlen(call->event)
-                                               : call->body_len;
-    if (!wants_input(call) || len > INVOCATION_INPUT_MAX ||
-        (call->request && strlen(call->request) > INVOCATION_INPUT_MAX))
-        return;
-    r->input = malloc(len + 1);
-    if (!r->input)
-        return;
-    memcpy(r->input, input, len);
-    r->input[len] = '\0';
-    r->input_len = len;
-    r->input_kind = kinds[call->source];
-    r->args = call->args ? strdup(call->args) : NULL;
-    r->request = call->request ? strdup(call->request) : NULL;
-}
-
-static void begin_record(invocation_t *r, const invoke_call_t *call)
-{
-    const function_t *f = call->function;
-    *r = (invocation_t){.version = f->version,
-                        .runtime = call->runtime,
-                        .start = -1,
-                        .source = call->origin,
-                        .queue_us = -1,
-                        .init_us = -1,
-                        .run_us = -1,
-                        .cpu_us = -1,
-                        .memory_peak_bytes = -1,
-                        .memory_mb = f->memory_mb,
-                        .request_bytes = (int64_t)call->body_len};
-    str_copy(r->id, sizeof r->id, call->id);
-    str_copy(r->function_id, sizeof r->function_id, f->id);
-    str_copy(r->function_name, sizeof r->function_name, f->name);
-    str_copy(r->owner_id, sizeof r->owner_id, f->owner_id);
-    if (call->replay_of)
-        str_copy(r->replay_of, sizeof r->replay_of, call->replay_of);
-    set_input(r, call);
-}
-
 static int64_t us_between(int64_t from_ns, int64_t to_ns)
 {
     return (to_ns - from_ns) / 1000;
@@ -223,7 +137,7 @@ static void set_phases(run_t *run, int64_t ended_ns)
     invocation_t *r = run->record;
     const cell_session_t *s = &run->session;
     r->queue_us = us_between(run->call->arrived_ns, run->granted_ns);
-    int64_t ready_ns = run->grant.prepared ? run->granted_ns : s->ready_ns;
+    int64_t ready_ns = run->cell.grant.prepared ? run->granted_ns : s->ready_ns;
     r->init_us = us_between(run->granted_ns, ready_ns ? ready_ns : ended_ns);
     r->run_us = ready_ns ? us_between(ready_ns, ended_ns) : -1;
 }
@@ -352,19 +266,35 @@ static int on_body(void *ctx, const char *data, size_t len)
 static void give_code(run_t *run)
 {
     cleanup_buf buf_t init = BUF_INIT(FRAME_INIT_MAX);
-    put_init(&init, run->call->function, run->call->runtime);
+    invoke_frame_init(&init, run->call->function, run->call->runtime);
     if (!buf_failed(&init))
         lease_client_give_code(&run->thread->keeper, init.data, init.len);
+}
+
+// Other calls may have the cell after this one.
+static void take_term(run_t *run, const lease_term_t *term, int fds[LEASE_FDS])
+{
+    relay_cell_t *cell = &run->cell;
+    if (cell->term.until_ns || fds[0] < 0)
+        return;
+    cell->term = *term;
+    cell->meter = (meter_t){.cpu = fd_take(&fds[0]), .peak = fd_take(&fds[1]), .v2 = term->v2};
+    relay_join(run->thread->invoker->relay, &run->want, &run->place);
 }
 
 static void take_keeper_messages(run_t *run)
 {
     lease_msg_t msg;
-    while (lease_client_take(&run->thread->keeper, &msg) == 1) {
+    int fds[LEASE_FDS];
+    while (lease_client_take(&run->thread->keeper, &msg, fds) == 1) {
         if (msg.type == MSG_KILLED)
             run->killed = (lease_why_t)msg.killed.why;
         else if (msg.type == MSG_NEED_CODE)
             give_code(run);
+        else if (msg.type == MSG_TERM)
+            take_term(run, &msg.term, fds);
+        for (int i = 0; i < LEASE_FDS; i++)
+            fd_close(&fds[i]);
     }
 }
 
@@ -373,10 +303,12 @@ static bool alone(const run_t *run)
     return run->thread->keeper.fd < 0;
 }
 
-// When we end the call ourselves: at the deadline if the keeper is away, else a little later.
+// When we end the call ourselves: at the deadline if the keeper is away or waits for the end of a term, else a
+// little later.
 static int64_t own_deadline_ns(const run_t *run)
 {
-    return run->grant.deadline_ns + (alone(run) ? 0 : (int64_t)DEADLINE_GRACE_MS * 1000000);
+    bool ours = alone(run) || run->cell.term.until_ns;
+    return run->cell.grant.deadline_ns + (ours ? 0 : (int64_t)DEADLINE_GRACE_MS * 1000000);
 }
 
 // With the keeper away: tells the next one which cell is held here, as soon as there is one.
@@ -386,8 +318,9 @@ static void seek_keeper(run_t *run)
     if (!alone(run) || now < run->next_hold_ns)
         return;
     run->next_hold_ns = now + (int64_t)HOLD_RETRY_MS * 1000000;
-    lease_client_hold(&run->thread->keeper, run->grant.cell, run->call->function->id,
-                      run->grant.deadline_ns);
+    run->cell.term.until_ns = 0; // the next keeper knows of none
+    lease_client_hold(&run->thread->keeper, run->cell.grant.cell, run->call->function->id,
+                      run->cell.grant.deadline_ns);
 }
 
 static int wait_ms(const run_t *run)
@@ -401,9 +334,6 @@ static void converse(run_t *run)
 {
     lease_client_t *keeper = &run->thread->keeper;
     const invoke_call_t *call = run->call;
-    // The socket has room; what follows from it is waited for.
-    const struct pollfd begin[LEASE_FDS] = {{.revents = POLLOUT}};
-    cell_session_step(&run->session, begin);
     while (run->session.state != SESSION_ENDED && run->killed == WHY_NONE && !run->hung_up) {
         struct pollfd p[LEASE_FDS + 2];
         cell_session_poll(&run->session, p);
@@ -423,49 +353,96 @@ static void converse(run_t *run)
     }
 }
 
-static void start_session(run_t *run, const int fds[LEASE_FDS])
+static void start_session(run_t *run)
 {
     const invoke_call_t *call = run->call;
     const invoke_sink_t *sink = call->sink;
     cell_session_t *s = &run->session;
     call_log_init(&run->log, call->arrived_ns, sink ? sink->log : NULL, sink ? sink->ctx : NULL);
-    cell_session_init(s, fds, &run->log);
+    cell_session_init(s, run->cell.fds, &run->log);
     s->ctx = run;
     s->on_ready = on_ready;
     s->on_head = sink && sink->head ? on_head : NULL;
     s->on_body = sink && sink->body ? on_body : NULL;
-    if (run->grant.prepared)
+    if (run->cell.grant.prepared)
         cell_session_resume(s);
     else
-        put_init(&s->out, call->function, call->runtime);
-    put_invoke(&s->out, call, run->grant.deadline_ns);
+        invoke_frame_init(&s->out, call->function, call->runtime);
+    invoke_frame_call(&s->out, call, run->cell.grant.deadline_ns);
     if (buf_failed(&s->out))
         cell_session_fail(s, "RequestTooLarge", "the request does not fit into a frame");
+    // The socket has room; what follows from it is waited for.
+    const struct pollfd begin[LEASE_FDS] = {{.revents = POLLOUT}};
+    cell_session_step(s, begin);
 }
 
-static void use_cell(run_t *run, const lease_outcome_t *lease)
+// ---- what the call took
+
+// Whether the kernel may have killed something for lack of memory, which the keeper knows.
+static bool near_limit(const run_t *run, int64_t peak_bytes)
+{
+    return peak_bytes < 0 || peak_bytes / 7 >= (run->record->memory_mb << 20) / 8;
+}
+
+// Gives the cell to the next call that waits for it here. False where it is to go back to the keeper.
+static bool pass_cell(run_t *run, lease_usage_t *usage)
+{
+    relay_cell_t cell = run->cell;
+    relay_t *relay = run->thread->invoker->relay;
+    meter_reading_t now;
+    if (!cell.term.until_ns || cell.calls >= cell.term.calls || alone(run) ||
+        clock_mono_ns() >= cell.term.until_ns || !relay_is_wanted(relay, &run->place) ||
+        !cell_session_is_quiet(&run->session) || meter_read(&cell.meter, &now, NULL) < 0 ||
+        near_limit(run, now.memory_peak_bytes))
+        return false;
+    take_keeper_messages(run);
+    if (run->killed != WHY_NONE || alone(run))
+        return false;
+    bool ours = now.memory_peak_bytes > cell.term.peak_before;
+    *usage = (lease_usage_t){.cpu_us = now.cpu_us - cell.term.cpu_before_us,
+                             .memory_peak_bytes = ours ? now.memory_peak_bytes : -1,
+                             .exit_status = -1};
+    memcpy(cell.fds, run->session.fds, sizeof cell.fds);
+    if (!relay_pass(relay, &run->place, &run->thread->keeper, &cell))
+        return false;
+    cell_session_detach(&run->session, run->cell.fds);
+    relay_cell_init(&run->cell);
+    return true;
+}
+
+static void release_cell(run_t *run, bool reusable, lease_usage_t *usage)
+{
+    const cell_session_t *s = &run->session;
+    const relay_cell_t *cell = &run->cell;
+    lease_release_t release = {.reusable = reusable,
+                               .ended = s->state == SESSION_ENDED && s->end == SESSION_CLOSED,
+                               .calls = cell->calls,
+                               .cpu_before_us = cell->term.cpu_before_us,
+                               .peak_before = cell->term.peak_before};
+    err_t err;
+    str_copy(release.cell, sizeof release.cell, cell->grant.cell);
+    if (lease_client_release(&run->thread->keeper, &release, usage, &err) < 0)
+        log_fail(LOG_WARN, "no figures for this call", &err, "cell", cell->grant.cell, NULL);
+    if (!reusable)                         // else what comes is for whoever has it now
+        cell_session_drain(&run->session); // what a dying process still wrote
+}
+
+static void use_cell(run_t *run)
 {
     invocation_t *r = run->record;
     cell_session_t *s = &run->session;
-    run->granted_ns = clock_mono_ns();
-    run->grant = lease->grant;
-    r->start = lease->grant.start;
-    phase(run->call, run->grant.prepared ? PHASE_RUNNING : PHASE_LOADING);
-    start_session(run, lease->fds);
+    r->start = run->cell.grant.start;
+    phase(run->call, run->cell.grant.prepared ? PHASE_RUNNING : PHASE_LOADING);
     converse(run);
     int64_t ended_ns = s->ended_ns ? s->ended_ns : clock_mono_ns();
     cell_session_drain(s);
     set_phases(run, ended_ns);
 
     lease_usage_t usage = {.cpu_us = -1, .memory_peak_bytes = -1, .exit_status = -1};
-    err_t err;
-    bool ended = s->state == SESSION_ENDED && s->end == SESSION_CLOSED;
     bool keep = run->call->function->isolation == ISOLATION_FUNCTION && run->killed == WHY_NONE &&
                 !run->call->any_revision && cell_session_is_clean(s);
-    if (lease_client_release(&run->thread->keeper, run->grant.cell, keep, ended, &usage, &err) < 0)
-        log_fail(LOG_WARN, "no figures for this call", &err, "cell", run->grant.cell, NULL);
-    if (!keep)                 // else what comes is for whoever has it now
-        cell_session_drain(s); // what a dying process still wrote
+    if (!keep || !pass_cell(run, &usage))
+        release_cell(run, keep && run->killed == WHY_NONE, &usage);
     r->cpu_us = usage.cpu_us;
     r->memory_peak_bytes = usage.memory_peak_bytes;
     classify(run, &usage);
@@ -519,33 +496,75 @@ static void on_launching(const void *ctx)
     phase(ctx, PHASE_LAUNCHING);
 }
 
+// A cell that another call hands over: what it has used until now is not this call's.
+static void begin_handed(void *ctx)
+{
+    run_t *run = ctx;
+    relay_cell_t *cell = &run->cell;
+    meter_reading_t now;
+    run->granted_ns = clock_mono_ns();
+    cell->calls++;
+    cell->grant.start = START_WARM;
+    cell->grant.prepared = true;
+    cell->grant.deadline_ns = run->granted_ns + run->call->function->timeout_ms * 1000000;
+    if (meter_read(&cell->meter, &now, NULL) == 0) {
+        cell->term.cpu_before_us = now.cpu_us;
+        cell->term.peak_before = meter_reset_peak(&cell->meter) ? -1 : now.memory_peak_bytes;
+    }
+    start_session(run);
+}
+
+static void ask_keeper(run_t *run, lease_outcome_t *lease)
+{
+    lease_client_t *keeper = &run->thread->keeper;
+    const config_t *config = run->thread->invoker->config;
+    int64_t give_up_ns =
+        clock_mono_ns() + (config->queue_timeout_ms + QUEUE_GRACE_MS) * (int64_t)1000000;
+    keeper->on_launching = on_launching;
+    keeper->ctx = run->call;
+    lease_client_acquire(keeper, &run->want, run->call->client_fd, give_up_ns, lease);
+    if (lease->result != LEASE_GRANTED)
+        return;
+    run->granted_ns = clock_mono_ns();
+    run->cell.grant = lease->grant;
+    memcpy(run->cell.fds, lease->fds, sizeof run->cell.fds);
+    start_session(run);
+}
+
 int invoke_run(invoker_thread_t *thread, const invoke_call_t *call, invocation_t *record,
                invoke_answer_t *answer, err_t *err)
 {
-    const config_t *config = thread->invoker->config;
     run_t run = {.thread = thread, .call = call, .record = record, .answer = answer};
-    lease_request_t request;
-    lease_outcome_t lease;
-    fill_request(&request, call);
+    lease_outcome_t lease = {.result = LEASE_GRANTED};
+    relay_cell_init(&run.cell);
+    fill_request(&run.want, call);
     phase(call, PHASE_QUEUED);
-    int64_t give_up_ns =
-        clock_mono_ns() + (config->queue_timeout_ms + QUEUE_GRACE_MS) * (int64_t)1000000;
-    thread->keeper.on_launching = on_launching;
-    thread->keeper.ctx = call;
-    lease_client_acquire(&thread->keeper, &request, call->client_fd, give_up_ns, &lease);
+    const relay_call_t waiting = {.want = &run.want,
+                                  .keeper = &thread->keeper,
+                                  .place = &run.place,
+                                  .cell = &run.cell,
+                                  .begin = begin_handed,
+                                  .ctx = &run};
+    if (!relay_wait(thread->invoker->relay, &waiting))
+        ask_keeper(&run, &lease);
     if (lease.edition)
         thread->edition = lease.edition;
-    if (lease.result == LEASE_STALE)
-        return err_set(err, ERR_STALE, "the function has changed");
-    if (lease.result == LEASE_GONE)
-        return err_set(err, ERR_NOT_FOUND, "the function was deleted");
-    begin_record(record, call);
-    *answer = (invoke_answer_t){.body = BUF_INIT(FRAME_RESPONSE_MAX)};
-    if (lease.result == LEASE_GRANTED)
-        use_cell(&run, &lease);
-    else
-        refused(&run, &lease);
-    return 0;
+    int result = 0;
+    if (lease.result == LEASE_STALE) {
+        result = err_set(err, ERR_STALE, "the function has changed");
+    } else if (lease.result == LEASE_GONE) {
+        result = err_set(err, ERR_NOT_FOUND, "the function was deleted");
+    } else {
+        invoke_record_begin(record, call);
+        *answer = (invoke_answer_t){.body = BUF_INIT(FRAME_RESPONSE_MAX)};
+        if (lease.result == LEASE_GRANTED)
+            use_cell(&run);
+        else
+            refused(&run, &lease);
+    }
+    meter_close(&run.cell.meter);
+    relay_leave(thread->invoker->relay, &run.place);
+    return result;
 }
 
 int64_t invoke_edition(const invoker_thread_t *thread)

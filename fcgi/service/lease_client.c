@@ -77,9 +77,20 @@ static int take(lease_client_t *c, lease_msg_t *msg, int *fds, err_t *err)
     return 1;
 }
 
-int lease_client_take(lease_client_t *c, lease_msg_t *msg)
+int lease_client_take(lease_client_t *c, lease_msg_t *msg, int fds[LEASE_FDS])
 {
-    return c->fd < 0 ? -1 : take(c, msg, NULL, NULL);
+    return c->fd < 0 ? -1 : take(c, msg, fds, NULL);
+}
+
+void lease_client_swap(lease_client_t *a, lease_client_t *b)
+{
+    lease_client_t was = *a;
+    a->fd = b->fd;
+    a->keeper = b->keeper;
+    a->restarted = b->restarted;
+    b->fd = was.fd;
+    b->keeper = was.keeper;
+    b->restarted = was.restarted;
 }
 
 // Sends a message and waits for an answer of the wanted type; others that cross it are dropped.
@@ -229,14 +240,12 @@ bool lease_client_hold(lease_client_t *c, const char *cell, const char *function
     return connected(c, NULL) == 0 && put(c, &msg, NULL, 0, NULL) == 0;
 }
 
-int lease_client_release(lease_client_t *c, const char *cell, bool reusable, bool ended,
-                         lease_usage_t *usage, err_t *err)
+int lease_client_release(lease_client_t *c, const lease_release_t *release, lease_usage_t *usage,
+                         err_t *err)
 {
     if (c->fd < 0)
         return err_set(err, ERR_CLOSED, "no connection to the keeper");
-    lease_msg_t msg = {.type = MSG_RELEASE, .release = {.reusable = reusable, .ended = ended}},
-                answer;
-    str_copy(msg.release.cell, sizeof msg.release.cell, cell);
+    lease_msg_t msg = {.type = MSG_RELEASE, .release = *release}, answer;
     if (ask(c, &msg, MSG_USAGE, &answer, err) < 0)
         return -1;
     *usage = answer.usage;

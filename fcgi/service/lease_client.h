@@ -48,8 +48,11 @@ void lease_client_acquire(lease_client_t *c, const lease_request_t *request, int
                           int64_t give_up_ns, lease_outcome_t *out);
 
 // Takes a message that came while a cell is held: 1 got one, 0 none, -1 the connection is lost (closed
-// here). Never blocks.
-int lease_client_take(lease_client_t *c, lease_msg_t *msg);
+// here). Its descriptors are the caller's, -1 where none came; with fds NULL they are closed. Never blocks.
+int lease_client_take(lease_client_t *c, lease_msg_t *msg, int fds[LEASE_FDS]);
+
+// Exchanges the connections of two clients, and with them what is leased on each.
+void lease_client_swap(lease_client_t *a, lease_client_t *b);
 
 // Answers a NEED_CODE with the INIT frame of the lease held here. Never blocks; false when it could not be
 // handed over, and then another call's worker will be asked.
@@ -60,11 +63,10 @@ bool lease_client_give_code(lease_client_t *c, const void *frame, size_t len);
 bool lease_client_hold(lease_client_t *c, const char *cell, const char *function_id,
                        int64_t deadline_ns);
 
-// Gives the cell back and asks what it cost. If it is `reusable`, its sockets are to be closed after this without
-// another look. `ended` says that its process is known to be gone, so that its exit status is worth a moment.
-// -1 when the keeper does not answer within a bound; it ends the cell by itself then.
-int lease_client_release(lease_client_t *c, const char *cell, bool reusable, bool ended,
-                         lease_usage_t *usage, err_t *err) MUSTCHECK;
+// Gives the cell back and asks what its last call cost. If it is reusable, its sockets are to be closed after
+// this without another look. -1 when the keeper does not answer within a bound; it ends the cell by itself then.
+int lease_client_release(lease_client_t *c, const lease_release_t *release, lease_usage_t *usage,
+                         err_t *err) MUSTCHECK;
 
 // Tells the keeper of a written or deleted function and waits for its ACK, bounded.
 int lease_client_changed(lease_client_t *c, const char *function_id, int64_t revision, bool deleted,

@@ -172,13 +172,13 @@ static void v1_limits_and_figures(void **state)
     assert_ok(cgroup_limit_cpu(&g, 50, NULL));
     snprintf(path, sizeof path, "cpu,cpuacct/cloche/%s/cpu.cfs_quota_us", cell);
     assert_int_equal(strncmp(get(path), "5000", 4), 0);
-    cgroup_usage_t usage;
-    assert_ok(cgroup_usage(&g, &usage, NULL));
+    meter_reading_t usage;
+    assert_ok(meter_read(&g.meter, &usage, NULL));
     assert_int_equal(usage.cpu_us, 123456);
     assert_int_equal(usage.memory_peak_bytes, 7 << 20);
-    assert_true(cgroup_reset_peak(&g));
+    assert_true(meter_reset_peak(&g.meter));
     put_v1("cpuacct.usage", "123466789\n");
-    assert_ok(cgroup_usage(&g, &usage, NULL));
+    assert_ok(meter_read(&g.meter, &usage, NULL));
     assert_int_equal(usage.cpu_us, 123466);
     assert_false(cgroup_oom(&g));
     // A kill that nobody was told of is found by looking, and one that was told of without.
@@ -250,11 +250,11 @@ static void v2_limits_and_figures(void **state)
     assert_int_equal(get_v2("memory.swap.max")[0], '0');
     assert_ok(cgroup_limit_cpu(&g, 250, NULL));
     assert_int_equal(strncmp(get_v2("cpu.max"), "25000 100000", 12), 0);
-    cgroup_usage_t usage;
-    assert_ok(cgroup_usage(&g, &usage, NULL));
+    meter_reading_t usage;
+    assert_ok(meter_read(&g.meter, &usage, NULL));
     assert_int_equal(usage.cpu_us, 4711);
     assert_int_equal(usage.memory_peak_bytes, -1); // before Linux 5.19
-    assert_false(cgroup_reset_peak(&g));
+    assert_false(meter_reset_peak(&g.meter));
     assert_false(cgroup_oom(&g));
     put_v2("memory.events", "low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\noom_group_kill 0\n");
     assert_true(cgroup_oom(&g));

@@ -245,8 +245,9 @@ static void sockets_that_a_worker_sends_are_not_the_cells(void **state)
 {
     (void)state;
     int worker = begin(), pair[2];
-    lease_msg_t wanted = kept_request(),
-                msg = {.version = LEASE_VERSION, .type = MSG_RELEASE, .release.reusable = 1};
+    lease_msg_t wanted = kept_request(), msg = {.version = LEASE_VERSION,
+                                                .type = MSG_RELEASE,
+                                                .release = {.reusable = 1, .calls = 1}};
     held_t held = lease(worker, &wanted);
     test_socketpair(pair);
     const int forged[LEASE_FDS] = {pair[0], pair[0], pair[0]};

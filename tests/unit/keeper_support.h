@@ -201,7 +201,7 @@ static inline void drop_sockets(held_t *held)
 
 static inline lease_usage_t release(int worker, held_t *held, bool ended)
 {
-    lease_msg_t msg = {.type = MSG_RELEASE, .release.ended = ended};
+    lease_msg_t msg = {.type = MSG_RELEASE, .release = {.ended = ended, .calls = 1}};
     str_copy(msg.release.cell, ID_TEXT, held->grant.cell);
     tell(worker, &msg);
     expect(worker, MSG_USAGE, &msg, NULL);
@@ -212,7 +212,7 @@ static inline lease_usage_t release(int worker, held_t *held, bool ended)
 // The same, and the cell may serve again.
 static inline lease_usage_t give_back(int worker, held_t *held)
 {
-    lease_msg_t msg = {.type = MSG_RELEASE, .release.reusable = 1};
+    lease_msg_t msg = {.type = MSG_RELEASE, .release = {.reusable = 1, .calls = 1}};
     str_copy(msg.release.cell, ID_TEXT, held->grant.cell);
     tell(worker, &msg);
     expect(worker, MSG_USAGE, &msg, NULL);

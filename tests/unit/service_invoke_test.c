@@ -1,6 +1,9 @@
 // A whole call against a keeper and a cell that play scripts.
 #include "service/invoke.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/frame.h"
@@ -10,27 +13,29 @@ enum { CALLS = 3 };
 
 // ---- the keeper's and the cell's side
 
-// Grants a cell, and returns its end of control. Nobody prints anything.
-static int grant_cell(int fd)
+// Grants a cell, and keeps its ends of control, stdout and stderr. Nobody prints anything.
+static void grant_cell(int fd, int ends[LEASE_FDS])
 {
     lease_msg_t msg = {.version = LEASE_VERSION, .type = MSG_GRANT};
     str_copy(msg.grant.cell, sizeof msg.grant.cell, cell_id);
     msg.grant.start = START_PREWARMED;
     msg.grant.deadline_ns = clock_mono_ns() + SCRIPT_S * 1000000000LL;
-    int theirs[LEASE_FDS], control = -1;
+    int theirs[LEASE_FDS];
     for (int i = 0; i < LEASE_FDS; i++) {
         int pair[2];
         must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
         theirs[i] = pair[1];
-        if (i == 0)
-            control = pair[0];
-        else
-            close(pair[0]);
+        ends[i] = pair[0];
     }
     must(lease_send(fd, &msg, theirs, LEASE_FDS, NULL) == 0, "send");
     for (int i = 0; i < LEASE_FDS; i++)
         close(theirs[i]);
-    return control;
+}
+
+static void close_ends(int ends[LEASE_FDS])
+{
+    for (int i = 0; i < LEASE_FDS; i++)
+        close(ends[i]);
 }
 
 static void read_frame(int control, frame_type_t type)
@@ -43,19 +48,25 @@ static void read_frame(int control, frame_type_t type)
     must(recv(control, payload, len, MSG_WAITALL) == (ssize_t)len, "its payload");
 }
 
-static void play_runner(int control)
+static void say_answer(int control, bool first)
 {
     static const char ready[] = "{\"script\":false}";
     static const char head[] = "{\"status\":200,\"headers\":[],\"stream\":false}";
     static const char end[] = "{\"reusable\":true}";
-    read_frame(control, FRAME_INIT);
-    read_frame(control, FRAME_INVOKE);
     cleanup_buf buf_t out = BUF_INIT(1024);
-    frame_put(&out, FRAME_READY, ready, strlen(ready));
+    if (first)
+        frame_put(&out, FRAME_READY, ready, strlen(ready));
     frame_put(&out, FRAME_HEAD, head, strlen(head));
     frame_put(&out, FRAME_BODY, "hello", 5);
     frame_put(&out, FRAME_END, end, strlen(end));
     must(write(control, out.data, out.len) == (ssize_t)out.len, "the answer");
+}
+
+static void play_runner(int control)
+{
+    read_frame(control, FRAME_INIT);
+    read_frame(control, FRAME_INVOKE);
+    say_answer(control, true);
 }
 
 // Whatever else the worker told the keeper, between or after these, would not be what is expected here.
@@ -64,17 +75,145 @@ static void hears_two_messages_a_call(int listener)
     int fd = keeper_accept(listener);
     for (int i = 0; i < CALLS; i++) {
         keeper_expect(fd, MSG_LEASE);
-        cleanup_close int control = grant_cell(fd);
-        play_runner(control);
+        int ends[LEASE_FDS];
+        grant_cell(fd, ends);
+        play_runner(ends[0]);
         keeper_expect(fd, MSG_RELEASE);
         keeper_say(fd, (lease_msg_t){.type = MSG_USAGE, .usage = {.cpu_us = 5, .exit_status = -1}});
+        close_ends(ends);
     }
     keeper_expect_gone(fd);
 }
 
+// ---- a keeper whose cells go from call to call
+
+enum { CALLERS = 8, EACH = 50, CALL_US = 700, PEAK = 4 << 20, TERM_MS = 5, BOTH_MAX = 2 * CALLERS };
+
+// A cell of this keeper, while it is leased.
+typedef struct {
+    int connection, ends[LEASE_FDS];
+    int cpu, peak; // its meter's files, as a v1 kernel has them
+    int64_t cpu_us;
+    uint32_t calls;
+} lent_t;
+
+static lent_t lent[CALLERS];
+static unsigned leases, calls;
+
+static void set_meter(int fd, long long number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", number);
+    must(ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len, "a meter's file");
+}
+
+static lent_t *lent_to(int connection)
+{
+    for (int i = 0; i < CALLERS; i++)
+        if (lent[i].connection == connection)
+            return &lent[i];
+    return NULL;
+}
+
+static void lend(int connection)
+{
+    lent_t *cell = lent_to(0);
+    must(cell, "fewer leases than callers");
+    *cell = (lent_t){.connection = connection,
+                     .cpu = memfd_create("cpu", MFD_CLOEXEC),
+                     .peak = memfd_create("peak", MFD_CLOEXEC)};
+    grant_cell(connection, cell->ends);
+    set_meter(cell->cpu, 0);
+    set_meter(cell->peak, 0);
+    lease_msg_t msg = {.version = LEASE_VERSION,
+                       .type = MSG_TERM,
+                       .term = {.until_ns = clock_mono_ns() + TERM_MS * 1000000LL,
+                                .calls = EACH,
+                                .peak_before = -1}};
+    const int files[] = {cell->cpu, cell->peak};
+    must(lease_send(connection, &msg, files, 2, NULL) == 0, "send");
+    leases++;
+}
+
+static void take_back(int connection, const lease_release_t *release)
+{
+    lent_t *cell = lent_to(connection);
+    must(cell && release->reusable, "a release of a clean cell");
+    must(release->calls == cell->calls, "it has counted its calls");
+    must(release->cpu_before_us == cell->cpu_us - CALL_US, "what the last call began with");
+    keeper_say(
+        connection,
+        (lease_msg_t){.type = MSG_USAGE,
+                      .usage = {.cpu_us = CALL_US, .memory_peak_bytes = PEAK, .exit_status = -1}});
+    close_ends(cell->ends);
+    close(cell->cpu);
+    close(cell->peak);
+    *cell = (lent_t){0};
+}
+
+// The runner: each call uses a little processor time and memory.
+static void run_in(lent_t *cell)
+{
+    unsigned char type;
+    must(recv(cell->ends[0], &type, 1, MSG_PEEK) == 1, "the control socket closed during a lease");
+    bool first = cell->calls == 0;
+    if (first)
+        read_frame(cell->ends[0], FRAME_INIT);
+    read_frame(cell->ends[0], FRAME_INVOKE);
+    cell->calls++;
+    calls++;
+    cell->cpu_us += CALL_US;
+    set_meter(cell->cpu, cell->cpu_us * 1000);
+    set_meter(cell->peak, PEAK);
+    say_answer(cell->ends[0], first);
+}
+
+static bool hear(int connection)
+{
+    lease_msg_t msg;
+    int fds[LEASE_FDS];
+    int n = lease_recv(connection, &msg, fds, NULL);
+    if (n == 1 && msg.type == MSG_LEASE)
+        lend(connection);
+    else if (n == 1 && msg.type == MSG_RELEASE)
+        take_back(connection, &msg.release);
+    else
+        must(n < 0, "LEASE or RELEASE");
+    return n == 1;
+}
+
+static void lends_for_a_term(int listener)
+{
+    int connections[CALLERS], count = 0, gone = 0;
+    while (!count || gone < count) {
+        struct pollfd p[1 + BOTH_MAX] = {{.fd = listener, .events = POLLIN}};
+        for (int i = 0; i < CALLERS; i++) {
+            p[1 + i] = (struct pollfd){.fd = i < count ? connections[i] : -1, .events = POLLIN};
+            p[1 + CALLERS + i] =
+                (struct pollfd){.fd = lent[i].connection ? lent[i].ends[0] : -1, .events = POLLIN};
+        }
+        must(poll(p, 1 + BOTH_MAX, SCRIPT_S * 1000) > 0, "nothing happens");
+        for (int i = 0; i < CALLERS; i++)
+            if (p[1 + CALLERS + i].revents)
+                run_in(&lent[i]);
+        for (int i = 0; i < count; i++) {
+            if (!p[1 + i].revents || hear(connections[i]))
+                continue;
+            connections[i] = -1;
+            gone++;
+        }
+        if (p[0].revents) {
+            must(count < CALLERS, "a connection for each caller at most");
+            connections[count++] = keeper_accept(listener);
+        }
+    }
+    must(calls == CALLERS * EACH, "every call was run, once");
+    must(leases < calls, "some calls asked nobody");
+}
+
 // ---- the worker's side
 
-static void call(invoker_thread_t *thread, const function_t *f)
+static void call(invoker_thread_t *thread, const function_t *f, int64_t cpu_us)
 {
     const invoke_call_t what = {.function = f,
                                 .edition = EDITION_ANY,
@@ -85,36 +224,72 @@ static void call(invoker_thread_t *thread, const function_t *f)
     invoke_answer_t answer;
     assert_ok(invoke_run(thread, &what, &record, &answer, NULL));
     assert_int_equal(record.status, INVOCATION_OK);
-    assert_int_equal(record.cpu_us, 5);
+    assert_int_equal(record.cpu_us, cpu_us);
+    if (f->isolation == ISOLATION_FUNCTION)
+        assert_int_equal(record.memory_peak_bytes, PEAK);
     assert_int_equal(answer.http_status, 200);
     assert_string_equal(buf_str(&answer.body), "hello");
     invoke_answer_free(&answer);
 }
 
+static char code[] = "def handler(): return 'hello'", nothing[] = "";
+static function_t hello = {.id = "01926f5c-7d3e-7a10-8000-000000000002",
+                           .name = "hello",
+                           .timeout_ms = 10000,
+                           .memory_mb = 128,
+                           .cpu_millis = 1000,
+                           .max_concurrency = 100,
+                           .description = nothing,
+                           .code = code,
+                           .note = nothing,
+                           .revision = 1};
+
+static config_t config = {.queue_timeout_ms = 5000};
+
+static invoker_t *open_invoker(void)
+{
+    invoker_t *invoker;
+    str_copy(config.run, sizeof config.run, directory);
+    hello.code_len = strlen(code);
+    assert_ok(invoker_open(&config, &invoker, NULL));
+    return invoker;
+}
+
 static void a_call_is_one_round_trip_to_ask_and_one_to_give_back(void **state)
 {
     (void)state;
-    config_t config = {.queue_timeout_ms = 5000};
-    str_copy(config.run, sizeof config.run, directory);
-    char code[] = "def handler(): return 'hello'", nothing[] = "";
-    function_t f = {.id = "01926f5c-7d3e-7a10-8000-000000000002",
-                    .name = "hello",
-                    .timeout_ms = 3000,
-                    .memory_mb = 128,
-                    .cpu_millis = 1000,
-                    .max_concurrency = 1,
-                    .description = nothing,
-                    .code = code,
-                    .code_len = strlen(code),
-                    .note = nothing,
-                    .revision = 1};
     keeper_t k = keeper_start(hears_two_messages_a_call, NULL);
-    invoker_t *invoker;
-    assert_ok(invoker_open(&config, &invoker, NULL));
+    invoker_t *invoker = open_invoker();
     invoker_thread_t *thread = invoker_thread_new(invoker);
+    hello.isolation = ISOLATION_REQUEST;
     for (int i = 0; i < CALLS; i++)
-        call(thread, &f);
+        call(thread, &hello, 5);
     invoker_thread_free(thread);
+    invoker_close(invoker);
+    keeper_join(&k);
+}
+
+static void *call_often(void *invoker)
+{
+    invoker_thread_t *thread = invoker_thread_new(invoker);
+    for (int i = 0; i < EACH; i++)
+        call(thread, &hello, CALL_US);
+    invoker_thread_free(thread);
+    return NULL;
+}
+
+// Each has its own figures and its own answer, whether it asked the keeper or had another call's cell.
+static void within_a_term_calls_have_the_cell_one_after_the_other(void **state)
+{
+    (void)state;
+    keeper_t k = keeper_start(lends_for_a_term, NULL);
+    invoker_t *invoker = open_invoker();
+    pthread_t threads[CALLERS];
+    hello.isolation = ISOLATION_FUNCTION;
+    for (int i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_often, invoker), 0);
+    for (int i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
     invoker_close(invoker);
     keeper_join(&k);
 }
@@ -138,6 +313,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_is_one_round_trip_to_ask_and_one_to_give_back),
+        cmocka_unit_test(within_a_term_calls_have_the_cell_one_after_the_other),
     };
     alarm(WATCHDOG_S);
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -83,6 +83,13 @@ static void grants_and_takes_back(int listener)
     keeper_expect_gone(fd);
 }
 
+static int give_back(lease_client_t *c, bool reusable, lease_usage_t *usage, err_t *err)
+{
+    lease_release_t release = {.reusable = reusable, .calls = 1};
+    str_copy(release.cell, sizeof release.cell, cell_id);
+    return lease_client_release(c, &release, usage, err);
+}
+
 static void a_cell_is_granted_used_and_given_back(void **state)
 {
     (void)state;
@@ -93,7 +100,7 @@ static void a_cell_is_granted_used_and_given_back(void **state)
     assert_int_equal(out.grant.start, START_WARM);
     assert_int_equal(out.grant.deadline_ns, 123456789);
     lease_usage_t usage;
-    assert_int_equal(lease_client_release(&c, cell_id, true, false, &usage, NULL), 0);
+    assert_int_equal(give_back(&c, true, &usage, NULL), 0);
     assert_int_equal(usage.cpu_us, 5);
     assert_int_equal(usage.memory_peak_bytes, 6);
     lease_client_close(&c);
@@ -364,14 +371,13 @@ static void a_held_cell_is_told_to_the_next_keeper(void **state)
     expect_grant(&out);
     keeper_join(&first);
     lease_msg_t msg;
-    assert_int_equal(lease_client_take(&c, &msg), -1);
-    assert_int_equal(lease_client_take(&c, &msg), -1);             // and stays lost
+    assert_int_equal(lease_client_take(&c, &msg, NULL), -1);
+    assert_int_equal(lease_client_take(&c, &msg, NULL), -1);       // and stays lost
     assert_false(lease_client_hold(&c, cell_id, function_id, 42)); // nobody there yet
-
     keeper_t second = keeper_start(takes_over_a_held_cell, NULL);
     assert_true(lease_client_hold(&c, cell_id, function_id, 42));
     lease_usage_t usage;
-    assert_int_equal(lease_client_release(&c, cell_id, false, false, &usage, NULL), 0);
+    assert_int_equal(give_back(&c, false, &usage, NULL), 0);
     assert_int_equal(usage.cpu_us, 9);
     out = acquire(&c, true, -1, LONG_MS);
     expect_no_cell(&out, LEASE_STALE);
@@ -426,11 +432,11 @@ static void code_is_handed_over_sealed(void **state)
     expect_grant(&out);
     lease_msg_t msg;
     wait_readable(c.fd);
-    assert_int_equal(lease_client_take(&c, &msg), 1);
+    assert_int_equal(lease_client_take(&c, &msg, NULL), 1);
     assert_int_equal(msg.type, MSG_NEED_CODE);
     assert_true(lease_client_give_code(&c, "init", 4));
     lease_usage_t usage;
-    assert_int_equal(lease_client_release(&c, cell_id, false, false, &usage, NULL), 0);
+    assert_int_equal(give_back(&c, false, &usage, NULL), 0);
     assert_int_equal(usage.cpu_us, 9);
     lease_client_close(&c);
     assert_false(lease_client_give_code(&c, "init", 4));
@@ -446,12 +452,12 @@ static void messages_about_a_held_cell_are_taken_without_waiting(void **state)
     expect_grant(&out);
     lease_msg_t msg;
     wait_readable(c.fd);
-    assert_int_equal(lease_client_take(&c, &msg), 1);
+    assert_int_equal(lease_client_take(&c, &msg, NULL), 1);
     assert_int_equal(msg.type, MSG_KILLED);
     assert_int_equal(msg.killed.why, WHY_TIMEOUT);
-    assert_int_equal(lease_client_take(&c, &msg), 0);
+    assert_int_equal(lease_client_take(&c, &msg, NULL), 0);
     lease_usage_t usage; // another KILLED crosses the RELEASE
-    assert_int_equal(lease_client_release(&c, cell_id, false, false, &usage, NULL), 0);
+    assert_int_equal(give_back(&c, false, &usage, NULL), 0);
     assert_int_equal(usage.killed, WHY_TIMEOUT);
     lease_client_close(&c);
     keeper_join(&k);
@@ -474,8 +480,8 @@ static void giving_back_to_a_lost_keeper_fails_at_once(void **state)
     expect_grant(&out);
     lease_usage_t usage;
     err_t err;
-    assert_fails(lease_client_release(&c, cell_id, false, false, &usage, &err), err, ERR_CLOSED);
-    assert_fails(lease_client_release(&c, cell_id, false, false, &usage, &err), err, ERR_CLOSED);
+    assert_fails(give_back(&c, false, &usage, &err), err, ERR_CLOSED);
+    assert_fails(give_back(&c, false, &usage, &err), err, ERR_CLOSED);
     keeper_join(&k);
 }
 
@@ -500,7 +506,7 @@ static void a_late_answer_is_not_taken_for_the_next(void **state)
     lease_usage_t usage;
     err_t err;
     int64_t from = clock_mono_ms();
-    assert_fails(lease_client_release(&c, cell_id, false, false, &usage, &err), err, ERR_TIMEOUT);
+    assert_fails(give_back(&c, false, &usage, &err), err, ERR_TIMEOUT);
     assert_in_range(clock_mono_ms() - from, 1000, LONG_MS);
     assert_int_equal(c.fd, -1);
     lease_counts_t counts;
