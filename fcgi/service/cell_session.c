@@ -86,12 +86,13 @@ bool cell_session_is_clean(const cell_session_t *s)
            s->sent == s->out.len && s->reader.taken == s->reader.in.len;
 }
 
-bool cell_session_is_quiet(const cell_session_t *s)
+bool cell_session_is_quiet(const cell_session_t *s, int other)
 {
-    struct pollfd p[LEASE_FDS];
-    for (int i = 0; i < LEASE_FDS; i++)
-        p[i] = (struct pollfd){.fd = s->fds[i], .events = POLLIN | POLLRDHUP};
-    return poll(p, LEASE_FDS, 0) == 0;
+    struct pollfd p[LEASE_FDS + 1];
+    for (int i = 0; i <= LEASE_FDS; i++)
+        p[i] =
+            (struct pollfd){.fd = i < LEASE_FDS ? s->fds[i] : other, .events = POLLIN | POLLRDHUP};
+    return poll(p, LEASE_FDS + 1, 0) == 0;
 }
 
 void cell_session_detach(cell_session_t *s, int fds[LEASE_FDS])

@@ -77,8 +77,8 @@ void cell_session_step(cell_session_t *s, const struct pollfd p[LEASE_FDS]);
 // of this call, and nothing was sent or received beyond it.
 bool cell_session_is_clean(const cell_session_t *s);
 
-// Whether nothing is to be read now and no end was closed.
-bool cell_session_is_quiet(const cell_session_t *s);
+// Whether nothing is to be read now, from its sockets and from `other`, and no end was closed.
+bool cell_session_is_quiet(const cell_session_t *s, int other);
 
 // Reads what is left in the two log streams, without waiting for more.
 void cell_session_drain(cell_session_t *s);

@@ -390,18 +390,16 @@ static bool pass_cell(run_t *run, lease_usage_t *usage)
     relay_cell_t cell = run->cell;
     relay_t *relay = run->thread->invoker->relay;
     meter_reading_t now;
-    if (!cell.term.until_ns || cell.calls >= cell.term.calls || alone(run) ||
+    if (!cell.term.until_ns || cell.calls >= cell.term.calls ||
         clock_mono_ns() >= cell.term.until_ns || !relay_is_wanted(relay, &run->place) ||
-        !cell_session_is_quiet(&run->session) || meter_read(&cell.meter, &now, NULL) < 0 ||
-        near_limit(run, now.memory_peak_bytes))
-        return false;
-    take_keeper_messages(run);
-    if (run->killed != WHY_NONE || alone(run))
+        meter_read(&cell.meter, &now, NULL) < 0 || near_limit(run, now.memory_peak_bytes))
         return false;
     bool ours = now.memory_peak_bytes > cell.term.peak_before;
     *usage = (lease_usage_t){.cpu_us = now.cpu_us - cell.term.cpu_before_us,
                              .memory_peak_bytes = ours ? now.memory_peak_bytes : -1,
                              .exit_status = -1};
+    cell.term.cpu_before_us = now.cpu_us;
+    cell.term.peak_before = now.memory_peak_bytes;
     memcpy(cell.fds, run->session.fds, sizeof cell.fds);
     if (!relay_pass(relay, &run->place, &run->thread->keeper, &cell))
         return false;
@@ -435,14 +433,17 @@ static void use_cell(run_t *run)
     phase(run->call, run->cell.grant.prepared ? PHASE_RUNNING : PHASE_LOADING);
     converse(run);
     int64_t ended_ns = s->ended_ns ? s->ended_ns : clock_mono_ns();
-    cell_session_drain(s);
+    // Where the keeper has something to say, it is that the cell is not to be used.
+    bool quiet = cell_session_is_quiet(s, run->thread->keeper.fd);
+    if (!quiet)
+        cell_session_drain(s);
     set_phases(run, ended_ns);
 
     lease_usage_t usage = {.cpu_us = -1, .memory_peak_bytes = -1, .exit_status = -1};
     bool keep = run->call->function->isolation == ISOLATION_FUNCTION && run->killed == WHY_NONE &&
                 !run->call->any_revision && cell_session_is_clean(s);
-    if (!keep || !pass_cell(run, &usage))
-        release_cell(run, keep && run->killed == WHY_NONE, &usage);
+    if (!keep || !quiet || alone(run) || !pass_cell(run, &usage))
+        release_cell(run, keep, &usage);
     r->cpu_us = usage.cpu_us;
     r->memory_peak_bytes = usage.memory_peak_bytes;
     classify(run, &usage);
@@ -496,21 +497,18 @@ static void on_launching(const void *ctx)
     phase(ctx, PHASE_LAUNCHING);
 }
 
-// A cell that another call hands over: what it has used until now is not this call's.
+// A cell that another call hands over, with what its meter said at that call's end.
 static void begin_handed(void *ctx)
 {
     run_t *run = ctx;
     relay_cell_t *cell = &run->cell;
-    meter_reading_t now;
     run->granted_ns = clock_mono_ns();
     cell->calls++;
     cell->grant.start = START_WARM;
     cell->grant.prepared = true;
     cell->grant.deadline_ns = run->granted_ns + run->call->function->timeout_ms * 1000000;
-    if (meter_read(&cell->meter, &now, NULL) == 0) {
-        cell->term.cpu_before_us = now.cpu_us;
-        cell->term.peak_before = meter_reset_peak(&cell->meter) ? -1 : now.memory_peak_bytes;
-    }
+    if (meter_reset_peak(&cell->meter))
+        cell->term.peak_before = -1;
     start_session(run);
 }
 
