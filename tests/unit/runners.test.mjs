@@ -491,6 +491,12 @@ def handler():
     await cell.close();
   });
 
+  test('is one file (javascript)', async () => {
+    const { text } = await call('javascript', `const { _cache } = require('module');
+exports.handler = () => Object.keys(_cache).map((file) => file.slice(file.lastIndexOf('/') + 1));`);
+    assert.deepEqual(JSON.parse(text), ['bundled.js']);
+  });
+
   test('is one file, of which a function\'s imports know nothing (python)', async () => {
     const { text } = await call('python', `import sys
 def handler():
