@@ -1,4 +1,5 @@
-// The JavaScript side of a cell: says HELLO, takes one INIT, then answers INVOKEs until control closes.
+// The JavaScript side of a cell: says HELLO, takes one INIT, then answers INVOKEs until control closes. In an image,
+// bundle.js has made one file of this and lib/.
 'use strict';
 
 const control = require('./lib/wire.js');

@@ -144,6 +144,7 @@ void client_close(client_t *client);
 
 void lease_ask(client_t *client, const lease_request_t *want);
 void lease_cancel(client_t *client);
+// The worker is done with its cell; server.c has checked what it says.
 void lease_release(client_t *client, const lease_release_t *release);
 // Ties a leased cell to a client, with a deadline.
 void lease_bind(client_t *client, cell_t *c, function_t *f, int64_t deadline_ns);

@@ -51,7 +51,8 @@ void lease_client_acquire(lease_client_t *c, const lease_request_t *request, int
 // here). Its descriptors are the caller's, -1 where none came; with fds NULL they are closed. Never blocks.
 int lease_client_take(lease_client_t *c, lease_msg_t *msg, int fds[LEASE_FDS]);
 
-// Exchanges the connections of two clients, and with them what is leased on each.
+// Exchanges the connections of two clients, and with them what is leased on each. The thread of the other one
+// must be waiting for it.
 void lease_client_swap(lease_client_t *a, lease_client_t *b);
 
 // Answers a NEED_CODE with the INIT frame of the lease held here. Never blocks; false when it could not be
