@@ -171,7 +171,12 @@ struct pidfd_exit_info {
 bool body_tells_exit(const body_t *b)
 {
     struct pidfd_exit_info info = {.mask = PIDFD_MASK_EXIT};
-    return b->pidfd >= 0 && ioctl(b->pidfd, PIDFD_GET_EXIT, &info) == 0;
+    if (b->pidfd < 0)
+        return false;
+    if (ioctl(b->pidfd, PIDFD_GET_EXIT, &info) == 0)
+        return true;
+    // Reaped between the kernel's look for its status and that for the process.
+    return errno == ESRCH && ioctl(b->pidfd, PIDFD_GET_EXIT, &info) == 0;
 }
 
 int32_t body_exit_status(const body_t *b)

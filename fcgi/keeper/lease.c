@@ -12,8 +12,9 @@
 
 enum {
     RETRY_AFTER_S = 1,
-    FAREWELL_MS =
-        250, // a process that closed its sockets is gone within this, on a busy machine too
+    // A process that closed its sockets is gone within this: a sandbox takes its time on a busy machine. A
+    // worker waits 2 s for its USAGE.
+    FAREWELL_MS = 1500,
     FAREWELL_STEP_MS = 1,
     STILL_CHARGED = 8 << 20, // and more tells of an earlier call
 };

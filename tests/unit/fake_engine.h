@@ -21,7 +21,7 @@
 #include "engine/engine.h"
 #include "support.h"
 
-enum { FAKE_CELLS = 256, FAKE_CPU_US = 1234, FAKE_PEAK = 5 << 20 };
+enum { FAKE_CELLS = 256, FAKE_CPU_US = 1234, FAKE_PEAK = 5 << 20, FAKE_LINGER_MS = 400 };
 
 typedef struct {
     char id[ID_TEXT];
@@ -104,9 +104,18 @@ static inline void fake_say(int fd, frame_type_t type, const char *payload)
         _exit(1);
 }
 
+// As a sandbox that has much to put away.
+static inline void fake_linger(int fds[LEASE_FDS])
+{
+    for (int i = 0; i < LEASE_FDS; i++)
+        close(fds[i]);
+    usleep(FAKE_LINGER_MS * 1000);
+    raise(SIGTERM);
+}
+
 // 'e' echoes on all three sockets, 'x' exits with status 3, 'r' says that a module is loaded, 's' a script,
-// 'h' answers with a HEAD, 'p' prints, 'w' waits a moment; everything else is not answered. What is sent as
-// the payload of INIT is what happens as the code is loaded.
+// 'h' answers with a HEAD, 'p' prints, 'w' waits a moment, 'l' closes its sockets and lives on for FAKE_LINGER_MS
+// before a signal ends it; everything else is not answered. What is sent as the payload of INIT is what happens as the code is loaded.
 static inline void fake_main(const char *dir)
 {
     static const char hello[FRAME_HEADER] = {0, 0, 0, 0, FRAME_HELLO};
@@ -134,6 +143,8 @@ static inline void fake_main(const char *dir)
             _exit(1);
         if (what == 'w')
             usleep(50000);
+        if (what == 'l')
+            fake_linger(fds);
         for (int i = 0; what == 'e' && i < LEASE_FDS; i++)
             if (write(fds[i], &"cse"[i], 1) != 1)
                 _exit(1);
