@@ -166,6 +166,7 @@ build_language() {
         cd "$HERE/$language"
         find . -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum
         sha256sum <"$BUILD/image/launcher"
+        "$BUILD/image/launcher" --processor # a snapshot of the interpreter is for this one
     } | short_hash)
     image=cloche-$language:$runner_hash
     folder=$UNPACKED/$language-$runner_hash

@@ -5,25 +5,32 @@
  * dup2: fds 1, 2 and 3 must already be right when it starts.
  *
  *   launcher [SOCKET COMMAND_FILE]
+ *   launcher --processor              prints what an interpreter's snapshot may depend on
  *
  * The command file, docker/<language>/command, has an argument of the interpreter's in each line, the program first. A
  * line that begins with # says why. A first line "input-file" asks for a memory file as fd 4, which a runner that
- * cannot make one fills with the input of a script and opens as fd 0.
+ * cannot make one fills with the input of a script and opens as fd 0. What stands between "if-processor FILE" and "else"
+ * is taken where FILE has what --processor prints, what follows "else" where it does not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 enum { CONTROL_FD = 3, INPUT_FD = 4, FIRST_FREE_FD = 5 };
-enum { COMMAND_BYTES = 4096, ARGUMENTS_MAX = 32 };
+enum { COMMAND_BYTES = 4096, ARGUMENTS_MAX = 32, PROCESSOR_BYTES = 128 };
 
 struct command {
     char text[COMMAND_BYTES];
@@ -90,9 +97,53 @@ static int read_text(const char *path, char *text, size_t size)
     return 0;
 }
 
+#ifdef __x86_64__
+
+/* What compilers ask for; not what a hypervisor or a sandbox may say differently of one machine. */
+static void describe_processor(char text[PROCESSOR_BYTES])
+{
+    unsigned model = 0, a, b, c, d, features = 0, extended = 0, more = 0;
+    uint64_t saved = 0;
+
+    if (__get_cpuid(1, &model, &b, &c, &d))
+        features = c & (bit_SSE3 | bit_SSSE3 | bit_FMA | bit_SSE4_1 | bit_SSE4_2 | bit_MOVBE |
+                        bit_POPCNT | bit_AES | bit_OSXSAVE | bit_AVX | bit_F16C);
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        extended = b & (bit_BMI | bit_AVX2 | bit_BMI2 | bit_AVX512F | bit_AVX512DQ | bit_AVX512CD |
+                        bit_AVX512BW | bit_AVX512VL);
+    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+        more = c & (bit_LAHF_LM | bit_ABM);
+    if (features & bit_OSXSAVE) {
+        __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+        saved = (uint64_t)d << 32 | a; /* the registers that the system saves */
+    }
+    snprintf(text, PROCESSOR_BYTES, "x86-64 %x %x %x %x %" PRIx64 "\n", model, features, extended,
+             more, saved & 0xff);
+}
+
+#else
+
+static void describe_processor(char text[PROCESSOR_BYTES])
+{
+    snprintf(text, PROCESSOR_BYTES, "%lx %lx\n", getauxval(AT_HWCAP), getauxval(AT_HWCAP2));
+}
+
+#endif
+
+/* Whether `path` describes this machine's processor. */
+static int is_processor(const char *path)
+{
+    char here[PROCESSOR_BYTES], there[PROCESSOR_BYTES];
+
+    describe_processor(here);
+    return read_text(path, there, sizeof there) == 0 && strcmp(here, there) == 0;
+}
+
 static int read_command(const char *path, struct command *command)
 {
+    static const char condition[] = "if-processor ";
     size_t count = 0;
+    int taken = 1;
 
     if (read_text(path, command->text, sizeof command->text) < 0)
         return -1;
@@ -103,6 +154,16 @@ static int read_command(const char *path, struct command *command)
             command->input_file = 1;
             continue;
         }
+        if (strncmp(line, condition, strlen(condition)) == 0) {
+            taken = is_processor(line + strlen(condition));
+            continue;
+        }
+        if (strcmp(line, "else") == 0) {
+            taken = !taken;
+            continue;
+        }
+        if (!taken)
+            continue;
         if (count == ARGUMENTS_MAX) {
             errno = E2BIG;
             return -1;
@@ -128,8 +189,14 @@ int main(int argc, char **argv)
     const char *path = argc > 1 ? argv[1] : "/run/cloche/s";
     const char *file = argc > 2 ? argv[2] : "/cloche/command";
 
+    if (argc == 2 && strcmp(argv[1], "--processor") == 0) {
+        char processor[PROCESSOR_BYTES];
+        describe_processor(processor);
+        return dprintf(STDOUT_FILENO, "%s", processor) < 0;
+    }
     if (argc > 3) {
-        dprintf(STDERR_FILENO, "usage: launcher [SOCKET COMMAND_FILE]\n");
+        dprintf(STDERR_FILENO, "usage: launcher [SOCKET COMMAND_FILE]\n"
+                               "       launcher --processor\n");
         return 2;
     }
     if (read_command(file, &command) < 0)

@@ -6,10 +6,13 @@
 const fs = require('fs');
 const path = require('path');
 
-const folder = process.argv[2];
+const ALONE = 'import.js'; // says why itself
+
+process.umask(0o022); // cells read it
+const folder = path.resolve(process.argv[2]);
 const text = (...names) => fs.readFileSync(path.join(folder, ...names), 'utf8');
 
-const parts = fs.readdirSync(path.join(folder, 'lib')).filter((name) => name.endsWith('.js')).sort();
+const parts = fs.readdirSync(path.join(folder, 'lib')).filter((name) => name.endsWith('.js') && name !== ALONE).sort();
 const bundle = `'use strict';
 const parts = {
 ${parts.map((name) => `${JSON.stringify(name)}: (module, require) => {\n${text('lib', name)}},`).join('\n')}
@@ -19,6 +22,7 @@ const loaded = {};
 function load(name) {
   if (!name.startsWith('./')) return require(name);
   const part = name.slice(name.lastIndexOf('/') + 1);
+  if (!parts[part]) return require('module').createRequire(${JSON.stringify(path.join(folder, 'lib', '/'))})(name);
   if (!loaded[part]) {
     loaded[part] = { exports: {} };
     parts[part](loaded[part], load);

@@ -1,5 +1,6 @@
 // A runner on this machine, without a container: the launcher connects to a socket in a temporary folder.
 
+import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -33,12 +34,13 @@ process.on('exit', () => {
 });
 
 /** The runner's files as an image has them below /cloche, made once. */
-function stage(language, images) {
+function stage(launcher, language, images) {
   const source = join(images, language);
   if (!staged.has(source)) {
     const folder = mkdtempSync(join(tmpdir(), 'staged-runner-'));
     staged.set(source, folder);
     cpSync(source, folder, { recursive: true });
+    cpSync(launcher, join(folder, 'launcher'));
     // The commands that name files of ours: python3 compiles what it has for an image of its own.
     for (const [, command] of readFileSync(join(source, 'Dockerfile'), 'utf8').matchAll(/^RUN (.*\/cloche\/.*)$/gm)) {
       const [program, ...args] = JSON.parse(command.replaceAll('/cloche', folder));
@@ -51,8 +53,11 @@ function stage(language, images) {
 export class Cell {
   logs = { stdout: '', stderr: '' };
 
-  /** `images` is the folder docker of the sources that the runner is of. */
-  static async start(launcher, language, images = IMAGES) {
+  /**
+   * `images` is the folder docker of the sources that the runner is of. With `elsewhere` its image was made on another
+   * processor.
+   */
+  static async start(launcher, language, images = IMAGES, { elsewhere = false } = {}) {
     const cell = new Cell();
     cell.folder = mkdtempSync(join(tmpdir(), 'cloche-cell-'));
     const path = join(cell.folder, 's');
@@ -65,8 +70,11 @@ export class Cell {
     });
     await new Promise((resolve) => server.listen(path, resolve));
     const command = join(cell.folder, 'command');
+    const other = join(cell.folder, 'processor');
+    writeFileSync(other, 'z80 1\n');
     writeFileSync(command, readFileSync(join(images, language, 'command'), 'utf8')
-      .replaceAll('/cloche/', join(stage(language, images), '/')).replace('/usr/bin/node', process.execPath));
+      .replace(/(?<=^if-processor ).*/m, elsewhere ? other : '$&')
+      .replaceAll('/cloche/', join(stage(launcher, language, images), '/')).replace('/usr/bin/node', process.execPath));
     cell.process = spawn(launcher, [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
     cell.exited = new Promise((resolve) => {
       cell.process.on('exit', (code, signal) => resolve({ code, signal }));
@@ -123,4 +131,30 @@ export class Cell {
     rmSync(this.folder, { recursive: true, force: true });
     return exit;
   }
+}
+
+/** Runs `use(cell)` with a cell that has said HELLO, and ends it; `how` as for Cell.start. */
+export async function useCell(launcher, language, use, how) {
+  const cell = await Cell.start(launcher, language, undefined, how);
+  try {
+    const hello = await cell.next();
+    assert.deepEqual(hello, { type: 'HELLO', payload: Buffer.alloc(0) });
+    return await use(cell);
+  } finally {
+    await cell.close();
+  }
+}
+
+/** Loads `code` and makes one call. */
+export function callOnce(launcher, language, code, head = {}, { body, ...init } = {}, how = {}) {
+  return useCell(launcher, language, async (cell) => {
+    cell.init({ code, ...init });
+    const ready = await cell.next();
+    if (ready.type === 'ERROR') return { loadError: JSON.parse(ready.payload) };
+    cell.invoke(head, body);
+    const answer = await cell.answer();
+    cell.control.end();
+    await within(cell.drained, 'end of the logs');
+    return { ...answer, text: answer.body.toString(), logs: cell.logs, script: JSON.parse(ready.payload).script };
+  }, how);
 }

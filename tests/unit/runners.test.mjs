@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { buildLauncher, Cell, within } from '../lib/cell.mjs';
+import { buildLauncher, callOnce, Cell, useCell, within } from '../lib/cell.mjs';
 import { frame, initFrame, invokeFrame } from '../lib/frames.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -22,31 +22,8 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs `use(cell)` with a cell that has said HELLO, and ends it. */
-async function withCell(language, use) {
-  const cell = await Cell.start(launcher, language);
-  try {
-    const hello = await cell.next();
-    assert.deepEqual(hello, { type: 'HELLO', payload: Buffer.alloc(0) });
-    return await use(cell);
-  } finally {
-    await cell.close();
-  }
-}
-
-/** Loads `code` and makes one call. */
-function call(language, code, head = {}, { body, ...init } = {}) {
-  return withCell(language, async (cell) => {
-    cell.init({ code, ...init });
-    const ready = await cell.next();
-    if (ready.type === 'ERROR') return { loadError: JSON.parse(ready.payload) };
-    cell.invoke(head, body);
-    const answer = await cell.answer();
-    cell.control.end();
-    await within(cell.drained, 'end of the logs');
-    return { ...answer, text: answer.body.toString(), logs: cell.logs, script: JSON.parse(ready.payload).script };
-  });
-}
+const withCell = (...how) => useCell(launcher, ...how);
+const call = (...how) => callOnce(launcher, ...how);
 
 const value = (event) => ({ source: 'value', event });
 
@@ -489,12 +466,6 @@ def handler():
     for (const wanted of ['HELLO', 'READY']) assert.equal((await cell.next()).type, wanted);
     assert.deepEqual(JSON.parse((await cell.answer()).body), [2, ['functools', 'enum']]);
     await cell.close();
-  });
-
-  test('is one file (javascript)', async () => {
-    const { text } = await call('javascript', `const { _cache } = require('module');
-exports.handler = () => Object.keys(_cache).map((file) => file.slice(file.lastIndexOf('/') + 1));`);
-    assert.deepEqual(JSON.parse(text), ['bundled.js']);
   });
 
   test('is one file, of which a function\'s imports know nothing (python)', async () => {

@@ -15,7 +15,7 @@ const ESM_HINTS = [
   'await is only valid in async functions and the top level bodies of modules',
 ];
 
-const importModule = (specifier) => import(specifier);
+const importModule = (specifier) => require('./import.js')(specifier);
 
 /**
  * One revision of a function. `handler` is null for a script, and for a file that may turn out to have a
@@ -119,7 +119,7 @@ class Program {
 }
 
 async function linkImport(specifier, referrer) {
-  const namespace = await import(specifier);
+  const namespace = await importModule(specifier);
   const names = Object.keys(namespace);
   return new vm.SyntheticModule(names, function fill() {
     for (const name of names) this.setExport(name, namespace[name]);
