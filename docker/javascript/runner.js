@@ -14,9 +14,10 @@ function start() {
 if (startupSnapshot.isBuildingSnapshot()) {
   require('./lib/serve.js');
   startupSnapshot.setDeserializeMainFunction(() => {
-    // What a function forks begins with its own file.
+    // What a function forks begins with its own file, and without the snapshot; only a worker thread's fork has it still.
     process.execArgv.splice(process.execArgv.indexOf('--snapshot-blob'), 2);
-    start();
+    if (process.argv.length > 1) require('module').runMain(process.argv[1]);
+    else start();
   });
 } else {
   start();

@@ -38,7 +38,9 @@ exports.handler = async () => {
   return {
     arguments: [process.execArgv, process.argv.slice(1)],
     fork: await said(fork('${folder}/child.js')),
-    worker: await said(new Worker('require("worker_threads").parentPort.postMessage(1 + 1)', { eval: true })),
+    worker: await said(new Worker(\`
+      const { parentPort } = require('worker_threads');
+      require('child_process').fork('${folder}/child.js').on('message', (said) => parentPort.postMessage(said));\`, { eval: true })),
     exec: execFileSync(process.execPath, ['-p', '1 + 1']).toString(),
     imports: [(await import('node:path')).join('a', 'b'), (await import('${folder}/module.mjs')).read,
       (await import('data:text/javascript,export default 5')).default],
@@ -46,7 +48,8 @@ exports.handler = async () => {
     process: Object.getOwnPropertyNames(process).filter((name) => name !== 'mainModule').sort(), // which would be the runner
     environment: process.env,
     listeners: process.eventNames().map((name) => [name, process.listenerCount(name)]),
-    clock: [Math.abs(Date.now() - performance.timeOrigin - performance.now()) < 1000, process.uptime() < 60, process.pid === Number(require('fs').readlinkSync('/proc/self'))],
+    clock: [Math.abs(Date.now() - performance.timeOrigin - performance.now()) < 1000, process.uptime() < 60,
+      process.pid === Number(require('fs').readlinkSync('/proc/self'))],
     locale: [new Intl.NumberFormat('de').format(1234.5), new Date(0).toString()],
     heap_size_limit, title: process.title, webassembly: typeof WebAssembly, fetch: typeof fetch,
   };
