@@ -77,8 +77,14 @@ describe('editor', { concurrency: 2 }, () => {
       await pane.getByLabel('Name of this input').fill('mine');
       await page.keyboard.press('Enter');
       await page.reload();
-      await pane.getByRole('button', { name: 'mine', exact: true }).click();
-      assert.equal(await pane.getByLabel('n number').inputValue(), '-200');
+      // All of it changes at once: nothing of the form is painted beside the number of before.
+      const at = await pane.getByLabel('n number').elementHandle();
+      const shown = await pane.getByRole('button', { name: 'mine', exact: true }).evaluate(async (button, number) => {
+        button.click();
+        for (let i = 0; i < 20; i++) await null;
+        return number.value;
+      }, at);
+      assert.equal(shown, '-200');
       await check(page, 'editor-form');
     });
   });

@@ -1,12 +1,13 @@
 // A form of the shape of an example: texts, numbers, switches, nested objects and lists keep their types.
 
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useState } from 'preact/hooks';
 import { blank, kindOf, readNumber } from '../../core/form.js';
 import { Button, IconButton } from '../../ui/button.jsx';
 
 function NumberInput({ id, value, onChange }) {
   const [text, setText] = useState(String(value));
-  useEffect(() => { if (readNumber(text) !== value) setText(String(value)); }, [value]);
+  // Before the page is painted: the number of before is never to be seen beside the rest of another input.
+  useLayoutEffect(() => { if (readNumber(text) !== value) setText(String(value)); }, [value]);
   const type = (next) => {
     setText(next);
     const number = readNumber(next);
