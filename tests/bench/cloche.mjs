@@ -4,7 +4,7 @@ import { isAlive } from '../lib/machine.mjs';
 import { until } from '../lib/until.mjs';
 import { settle } from './cells.mjs';
 import { perRequest, used } from './cpu.mjs';
-import { burst, Client, sustained } from './load.mjs';
+import { Client, sustained } from './load.mjs';
 
 const ISOLATIONS = ['function', 'request'];
 export const HELLO = 'def handler(event, context):\n    return "Hello, World!"\n';
@@ -45,8 +45,8 @@ export async function loadCases(s, engine, runtimes, { languages, connections: a
 
 async function underLoad(s, url, connections, { seconds, fresh, warmup }, isFresh) {
   await settle(s);
-  if (isFresh) await sustained(url, { connections, seconds: warmup }); // afterwards no cell made beforehand is left
-  else await burst(url, connections); // afterwards there are cells to keep
+  // Afterwards no cell made beforehand is left, or there are cells to keep.
+  await sustained(url, { connections, seconds: warmup });
   const before = used(s);
   const { requests, ...found } = await sustained(url, { connections, seconds: isFresh ? fresh : seconds });
   return { ...found, ...perRequest(before, used(s), requests * (1 - found.refused)) };

@@ -42,15 +42,6 @@ export async function sustained(url, { connections, seconds }) {
   };
 }
 
-/** A few calls on each of so many connections. */
-export async function burst(url, connections, calls = 4) {
-  await Promise.all(Array.from({ length: connections }, async () => {
-    const client = new Client(url);
-    for (let i = 0; i < calls; i++) await client.call();
-    client.close();
-  }));
-}
-
 /** A client with one connection that stays open; call() resolves to the milliseconds one request took. */
 export class Client {
   #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

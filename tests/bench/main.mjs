@@ -77,10 +77,10 @@ async function ofEngines(stacks, make) {
 async function groups(stacks, bare, others) {
   const s = stacks.docker;
   const bareLoad = PLAN.connections.map((connections) => ({
-    name: 'bare', connections, measure: ({ seconds }) => peerLoad(bare.url, connections, seconds),
+    name: 'bare', connections, measure: (plan) => peerLoad(bare.url, connections, plan.seconds, plan.warmup),
   }));
   const otherLoad = others.flatMap(({ name, url, fresh }) => (fresh ? [8] : PLAN.connections).map((connections) => ({
-    name, connections, measure: (plan) => peerLoad(url, connections, fresh ? plan.dockerSeconds : plan.seconds),
+    name, connections, measure: (plan) => peerLoad(url, connections, fresh ? plan.dockerSeconds : plan.seconds, plan.warmup),
   })));
   const docker = (await availableRuntimes(s)).map((runtime) => ({ runtime, peer: new DockerRun(s, runtime) }));
   return {
@@ -112,7 +112,8 @@ async function groups(stacks, bare, others) {
   };
 }
 
-async function peerLoad(url, connections, seconds) {
+async function peerLoad(url, connections, seconds, warmup) {
+  await sustained(url, { connections, seconds: warmup });
   const { requests, ...found } = await sustained(url, { connections, seconds });
   return found;
 }

@@ -3,7 +3,7 @@
 import { HELLO } from './cloche.mjs';
 import { settle } from './cells.mjs';
 import { until } from '../lib/until.mjs';
-import { burst, sustained } from './load.mjs';
+import { sustained } from './load.mjs';
 import { configure } from './settings.mjs';
 
 const CONNECTIONS = 16;
@@ -21,10 +21,10 @@ export async function recordingCases(s) {
   // `on` last: so it stays for what is measured next.
   return ['off', 'on'].map((recording) => ({
     recording, connections: CONNECTIONS,
-    async measure({ seconds }) {
+    async measure({ seconds, warmup }) {
       await setRecording(s, f, recording);
       await settle(s);
-      await burst(url, CONNECTIONS);
+      await sustained(url, { connections: CONNECTIONS, seconds: warmup });
       const { requests, ...found } = await sustained(url, { connections: CONNECTIONS, seconds });
       return found;
     },

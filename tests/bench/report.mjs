@@ -26,9 +26,9 @@ function loadSection({ load }) {
     title: 'Hello under load',
     head: ['', 'connections', 'answers/s', 'p50 ms', 'p99 ms', 'refused', 'of bare'],
     rows,
-    note: 'Engine, language, runtime, isolation. With isolation request every answer takes a fresh container, and those ' +
-      'made beforehand are used up before the measurement begins: its answers/s are the sustained rate of fresh ' +
-      'containers. p50 and p99 are over all answers, those that refuse included. functions-framework and workerd (with ' +
+    note: 'Engine, language, runtime, isolation. Before each measurement a second of the same load. With isolation request ' +
+      'every answer takes a fresh container, and those made beforehand are used up by then: its answers/s are the ' +
+      'sustained rate of fresh containers. p50 and p99 are over all answers, those that refuse included. functions-framework and workerd (with ' +
       'PEERS=1) neither isolate calls by container nor keep records.',
   };
 }
