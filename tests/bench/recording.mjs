@@ -26,7 +26,8 @@ export async function recordingCases(s) {
       await settle(s);
       await sustained(url, { connections: CONNECTIONS, seconds: warmup });
       const { requests, ...found } = await sustained(url, { connections: CONNECTIONS, seconds });
-      return found;
+      const { body: { journal } } = await s.api('/health');
+      return { ...found, waiting: journal.records };
     },
   }));
 }

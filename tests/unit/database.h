@@ -24,6 +24,7 @@ typedef struct {
     char dir[64];
     db_url_t url;
     pid_t pid;
+    bool durable; // what is committed survives SIGKILL, from the next launch on
 } database_t;
 
 // Runs a program as the user mysql; its output goes to <dir>/log.
@@ -67,7 +68,8 @@ static inline void database_launch(database_t *d)
                                 "--performance-schema=OFF",
                                 "--innodb-buffer-pool-size=16M",
                                 "--innodb-log-file-size=8M",
-                                "--innodb-flush-log-at-trx-commit=0",
+                                d->durable ? "--innodb-flush-log-at-trx-commit=1"
+                                           : "--innodb-flush-log-at-trx-commit=0",
                                 NULL};
     d->pid = database_spawn(d, argv);
 }

@@ -16,12 +16,6 @@ enum { SOON_MS = 15000, KB = 1024, PATH_BYTES = 512 };
 static char home[128];
 static const journal_limits_t roomy = {16 << 20, 64 << 20};
 
-// What is committed is to survive kill -9, as in the real stack.
-static void make_durable(void)
-{
-    database_run(&database, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
-}
-
 // ---- records
 
 static invocation_t record_of(const char *function_id)
@@ -185,6 +179,39 @@ static void a_record_is_in_the_database_at_once(void **state)
     drop_home();
 }
 
+static int64_t commits(void)
+{
+    cleanup_db db_t *db = db_get(pool, NULL);
+    assert_non_null(db);
+    cleanup_db_rows db_rows_t *rows =
+        db_query(db,
+                 "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
+                 " WHERE VARIABLE_NAME = 'COM_COMMIT'",
+                 NULL, 0, NULL);
+    assert_non_null(rows);
+    assert_int_equal(db_next(rows, NULL), 1);
+    return strtoll(db_get_text(rows, 0, NULL), NULL, 10);
+}
+
+// A transaction has a dozen round trips, whatever it holds.
+static void a_thousand_records_share_a_transaction(void **state)
+{
+    (void)state;
+    char id[ID_TEXT];
+    id_new(id);
+    fresh_home();
+    journal_t *journal = open_with(pool, roomy);
+    append(journal, id, 1); // it makes partitions where there are none yet
+    await_count(id, 1);
+    int64_t before = commits();
+    append(journal, id, 1000);
+    await_count(id, 1001);
+    assert_in_range(commits() - before, 1,
+                    3); // one, where the thousand do not take longer than a writer lingers
+    journal_close(journal);
+    drop_home();
+}
+
 typedef struct {
     journal_t *journal;
     const char *function_id;
@@ -296,7 +323,7 @@ static void a_database_that_comes_and_goes_has_each_once(void **state)
         count++;
         assert_in_range(clock_mono_ms() - began, 0, 4000);
         database_launch(&database);
-        make_durable();
+        database_wait(&database);
     }
     await_count(id, count);
     journal_close(journal);
@@ -383,7 +410,7 @@ static void over_its_bound_it_goes_on_in_memory(void **state)
     append(journal, id, 2000); // about 400 KB
     assert_in_range(count_files(".seg", NULL), 1, 3);
     database_launch(&database);
-    make_durable();
+    database_wait(&database);
     await_count(id, 2000);
     append(journal, id, 10); // on disk again, in a while
     journal_close(journal);
@@ -549,7 +576,9 @@ static void a_step_that_fails_is_repeated_without_harm(void **state)
 static int start(void **state)
 {
     database_set_up(state);
-    make_durable();
+    // What is committed is to survive kill -9, as in the real stack.
+    database_run(&database, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+    database.durable = true;
     return 0;
 }
 
@@ -557,6 +586,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_in_the_database_at_once),
+        cmocka_unit_test(a_thousand_records_share_a_transaction),
         cmocka_unit_test(many_threads_append_at_once),
         cmocka_unit_test(kill_9_loses_no_record),
         cmocka_unit_test(what_a_live_process_holds_is_left_alone),
