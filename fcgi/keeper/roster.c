@@ -87,6 +87,17 @@ bool roster_may_lease(const function_t *f, const lease_request_t *want)
     return f->leased < want->max_concurrency;
 }
 
+bool roster_others_wait(const roster_t *all, const function_t *f)
+{
+    const function_t *other;
+    if (all->waiting == f->waiting)
+        return false;
+    DL_FOREACH (all->turns, other)
+        if (other != f && roster_may_lease(other, &other->waiters->want))
+            return true;
+    return false;
+}
+
 int64_t roster_patience_ns(const waiter_t *w)
 {
     return w->since_ns + PATIENCE_NS;

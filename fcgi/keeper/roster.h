@@ -58,6 +58,8 @@ revision_check_t roster_check(const function_t *f, const lease_request_t *want);
 bool roster_alike(const lease_request_t *a, const lease_request_t *b);
 // Whether one more cell is within the max_concurrency that this request names.
 bool roster_may_lease(const function_t *f, const lease_request_t *want);
+// Whether another function has a request that waits for a cell, and not for one of its own to come back.
+bool roster_others_wait(const roster_t *all, const function_t *f);
 // Whether the request had better wait for a cell that the function has at work than take another one: its calls
 // are so short that one will be back sooner than another helps, unless it has waited for long already.
 bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns);

@@ -18,7 +18,7 @@ static bool is_due(const client_t *client)
     const function_t *f = client->function;
     return c->want.isolation == ISOLATION_FUNCTION && c->want.check_revision &&
            c->body.runtime == RUNTIME_DOCKER && roster_is_short(f) &&
-           (f->leased > 1 || f->waiting > 0) && k->roster.waiting == f->waiting && !k->stopping;
+           (f->leased > 1 || f->waiting > 0) && !roster_others_wait(&k->roster, f) && !k->stopping;
 }
 
 void term_open(keeper_t *k)

@@ -208,6 +208,40 @@ static void none_is_offered_while_another_function_waits(void **state)
     end(workers[0]);
 }
 
+// A function holds as many cells as it may, and one more call of it waits for one of these: it would take no other.
+static void one_is_offered_while_others_wait_for_their_own(void **state)
+{
+    (void)state;
+    config.max_cells = 3;
+    config.queue_timeout_ms = WAIT_MS;
+    start_keeper();
+    int first = connect_worker(), second = connect_worker(), tries = 0;
+    int holder = connect_worker(), waiting = connect_worker();
+    lease_msg_t wanted = kept_request(), other = kept_request();
+    lease_term_t term;
+    str_copy(other.lease.function_id, ID_TEXT, other_function);
+    other.lease.max_concurrency = 1;
+    held_t held = lease(holder, &other);
+    tell(waiting, &other);
+    await_queued(first, 1);
+    bool offered;
+    do {
+        assert_true(++tries < TRIES);
+        call_shortly(first);
+        held_t one = lease(first, &wanted), two = lease(second, &wanted);
+        offered = take_term(second, &term);
+        give_back(second, &two);
+        give_back(first, &one);
+    } while (!offered);
+    release(holder, &held, false);
+    held = take_grant(waiting);
+    release(waiting, &held, false);
+    close(second);
+    close(holder);
+    close(waiting);
+    end(first);
+}
+
 // ---- what comes back
 
 static void its_calls_are_requests_that_the_cell_served(void **state)
@@ -384,6 +418,7 @@ int main(void)
         KEEPER_TEST(long_calls_are_offered_none),
         KEEPER_TEST(a_long_lease_of_many_calls_had_short_ones),
         KEEPER_TEST(none_is_offered_while_another_function_waits),
+        KEEPER_TEST(one_is_offered_while_others_wait_for_their_own),
         KEEPER_TEST(its_calls_are_requests_that_the_cell_served),
         KEEPER_TEST(figures_of_several_calls_begin_where_the_worker_says),
         KEEPER_TEST(figures_of_one_call_begin_at_its_grant),
