@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { buildLauncher, Cell } from '../lib/cell.mjs';
+import { Cell } from '../lib/cell.mjs';
 import { Page, ROOT } from '../lib/markdown.mjs';
 
 const PARTS = ['fcgi', 'docker', 'html', 'nginx', 'sql', 'tests', 'Makefile'];
@@ -56,7 +56,7 @@ describe('a third language', () => {
   });
 
   test('its runner answers, and says what went wrong', async () => {
-    const cell = await Cell.start(buildLauncher(copy), 'perl', join(copy, 'docker'));
+    const cell = await Cell.start('perl', join(copy, 'docker'));
     assert.equal((await cell.next()).type, 'HELLO');
     cell.init({ code: 'sub handler { my ($event) = @_; die "no name\\n" if !$event->{name}; print STDERR "called\\n"; { hello => $event->{name} } }' });
     assert.deepEqual(await cell.next().then(({ type, payload }) => [type, String(payload)]), ['READY', '{"script":false}']);

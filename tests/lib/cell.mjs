@@ -13,13 +13,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const IMAGES = join(ROOT, 'docker');
 const DEADLINE_MS = 10_000;
 
-/** Compiles the launcher into `folder`; returns its path. */
-export function buildLauncher(folder) {
-  const launcher = join(folder, 'launcher');
-  execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', join(ROOT, 'docker/launcher.c'), '-o', launcher]);
-  return launcher;
-}
-
 export const within = (promise, what, ms = DEADLINE_MS) => {
   let timer;
   const late = new Promise((_, reject) => {
@@ -33,14 +26,25 @@ process.on('exit', () => {
   for (const folder of staged.values()) rmSync(folder, { recursive: true, force: true });
 });
 
+/** The launcher, compiled once. */
+function launcher() {
+  const source = join(ROOT, 'docker/launcher.c');
+  if (!staged.has(source)) {
+    const folder = mkdtempSync(join(tmpdir(), 'staged-launcher-'));
+    staged.set(source, folder);
+    execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', source, '-o', join(folder, 'launcher')]);
+  }
+  return join(staged.get(source), 'launcher');
+}
+
 /** The runner's files as an image has them below /cloche, made once. */
-function stage(launcher, language, images) {
+function stage(language, images) {
   const source = join(images, language);
   if (!staged.has(source)) {
     const folder = mkdtempSync(join(tmpdir(), 'staged-runner-'));
     staged.set(source, folder);
     cpSync(source, folder, { recursive: true });
-    cpSync(launcher, join(folder, 'launcher'));
+    cpSync(launcher(), join(folder, 'launcher'));
     // The commands that name files of ours: python3 compiles what it has for an image of its own.
     for (const [, command] of readFileSync(join(source, 'Dockerfile'), 'utf8').matchAll(/^RUN (.*\/cloche\/.*)$/gm)) {
       const [program, ...args] = JSON.parse(command.replaceAll('/cloche', folder));
@@ -57,7 +61,7 @@ export class Cell {
    * `images` is the folder docker of the sources that the runner is of. With `elsewhere` its image was made on another
    * processor.
    */
-  static async start(launcher, language, images = IMAGES, { elsewhere = false } = {}) {
+  static async start(language, images = IMAGES, { elsewhere = false } = {}) {
     const cell = new Cell();
     cell.folder = mkdtempSync(join(tmpdir(), 'cloche-cell-'));
     const path = join(cell.folder, 's');
@@ -74,8 +78,8 @@ export class Cell {
     writeFileSync(other, 'z80 1\n');
     writeFileSync(command, readFileSync(join(images, language, 'command'), 'utf8')
       .replace(/(?<=^if-processor ).*/m, elsewhere ? other : '$&')
-      .replaceAll('/cloche/', join(stage(launcher, language, images), '/')).replace('/usr/bin/node', process.execPath));
-    cell.process = spawn(launcher, [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
+      .replaceAll('/cloche/', join(stage(language, images), '/')).replace('/usr/bin/node', process.execPath));
+    cell.process = spawn(launcher(), [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
     cell.exited = new Promise((resolve) => {
       cell.process.on('exit', (code, signal) => resolve({ code, signal }));
     });
@@ -134,8 +138,8 @@ export class Cell {
 }
 
 /** Runs `use(cell)` with a cell that has said HELLO, and ends it; `how` as for Cell.start. */
-export async function useCell(launcher, language, use, how) {
-  const cell = await Cell.start(launcher, language, undefined, how);
+export async function useCell(language, use, how) {
+  const cell = await Cell.start(language, undefined, how);
   try {
     const hello = await cell.next();
     assert.deepEqual(hello, { type: 'HELLO', payload: Buffer.alloc(0) });
@@ -146,8 +150,8 @@ export async function useCell(launcher, language, use, how) {
 }
 
 /** Loads `code` and makes one call. */
-export function callOnce(launcher, language, code, head = {}, { body, ...init } = {}, how = {}) {
-  return useCell(launcher, language, async (cell) => {
+export function callOnce(language, code, head = {}, { body, ...init } = {}, how = {}) {
+  return useCell(language, async (cell) => {
     cell.init({ code, ...init });
     const ready = await cell.next();
     if (ready.type === 'ERROR') return { loadError: JSON.parse(ready.payload) };

@@ -115,7 +115,8 @@ static inline void fake_linger(int fds[LEASE_FDS])
 
 // 'e' echoes on all three sockets, 'x' exits with status 3, 'r' says that a module is loaded, 's' a script,
 // 'h' answers with a HEAD, 'p' prints, 'w' waits a moment, 'l' closes its sockets and lives on for FAKE_LINGER_MS
-// before a signal ends it; everything else is not answered. What is sent as the payload of INIT is what happens as the code is loaded.
+// before a signal ends it; everything else is not answered. What is sent as the payload of INIT is what happens as the
+// code is loaded.
 static inline void fake_main(const char *dir)
 {
     static const char hello[FRAME_HEADER] = {0, 0, 0, 0, FRAME_HELLO};

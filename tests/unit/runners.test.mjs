@@ -1,11 +1,10 @@
 // The launcher and both runners, driven over real sockets as a worker drives them.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { buildLauncher, callOnce, Cell, useCell, within } from '../lib/cell.mjs';
+import { describe, test } from 'node:test';
+import { callOnce as call, Cell, useCell as withCell, within } from '../lib/cell.mjs';
 import { frame, initFrame, invokeFrame } from '../lib/frames.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -13,17 +12,6 @@ const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 const BINARY = 'application/octet-stream';
 const MIB = 1024 * 1024;
-
-let folder;
-let launcher;
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'cloche-launcher-'));
-  launcher = buildLauncher(folder);
-});
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-const withCell = (...how) => useCell(launcher, ...how);
-const call = (...how) => callOnce(launcher, ...how);
 
 const value = (event) => ({ source: 'value', event });
 
@@ -426,7 +414,7 @@ describe('the process', () => {
   }
 
   test('loads no more than it needs for a call that waits for it (python)', async () => {
-    const cell = await Cell.start(launcher, 'python');
+    const cell = await Cell.start('python');
     cell.init({ code: 'import sys\ndef handler(e): return [m for m in ("json", "re", "enum") if m in sys.modules]' });
     cell.invoke();
     for (const wanted of ['HELLO', 'READY']) assert.equal((await cell.next()).type, wanted);
@@ -455,7 +443,7 @@ describe('the process', () => {
   }
 
   test('stops loading ahead when a request comes (python)', async () => {
-    const cell = await Cell.start(launcher, 'python');
+    const cell = await Cell.start('python');
     cell.init({ code: `import sys
 def handler():
   from cellrunner import rehearsal

@@ -202,8 +202,8 @@ static void a_thousand_records_share_a_transaction(void **state)
     int64_t before = commits();
     append(journal, id, 1000);
     await_count(id, 1001);
-    assert_in_range(commits() - before, 1,
-                    3); // one, where the thousand do not take longer than a writer lingers
+    // One, where the thousand do not take longer than a writer lingers.
+    assert_in_range(commits() - before, 1, 3);
     journal_close(journal);
     drop_home();
 }

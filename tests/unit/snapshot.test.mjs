@@ -4,18 +4,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { buildLauncher, callOnce } from '../lib/cell.mjs';
+import { after, test } from 'node:test';
+import { callOnce } from '../lib/cell.mjs';
 
-let folder;
-let launcher;
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'cloche-launcher-'));
-  launcher = buildLauncher(folder);
-});
+const folder = mkdtempSync(join(tmpdir(), 'cloche-snapshot-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const result = async (code, how) => JSON.parse((await callOnce(launcher, 'javascript', code, {}, {}, how)).text);
+const result = async (code, how) => JSON.parse((await callOnce('javascript', code, {}, {}, how)).text);
 
 test('begins with a snapshot, or as one file on another processor', async () => {
   const code = `const { _cache } = require('module');
