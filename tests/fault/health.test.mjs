@@ -34,6 +34,8 @@ const says = (status, wanted, options) => until(async () => {
   return answer.status === status && answer.body.status === wanted && answer;
 }, `health says ${wanted}`, SOON_MS, 100);
 const well = async () => (await says(200, 'ok')).body;
+// A keeper that has just begun has no container yet, and without an engine it gets none.
+const filled = () => until(async () => (await well()).keeper.pools.every(({ ready }) => ready >= 2), 'full pools', SOON_MS, 100);
 
 /** Waits until a part that calls can do without has a problem; the answer's body. */
 const wrong = (part) => until(async () => {
@@ -81,6 +83,7 @@ describe('without', () => {
   });
 
   test('the engine: degraded while containers are ready, and so it says', { skip: ENGINE === 'oci' && 'no daemon' }, async () => {
+    await filled();
     service('-d', 'dockerd');
     try {
       await s.execute(hello.python); // its container is to be replaced
