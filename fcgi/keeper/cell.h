@@ -74,14 +74,15 @@ typedef struct cell {
     bool clean;            // the worker saw nothing against its serving again
     bool frozen;           // or about to be
     int64_t granted_ns;
-    int64_t cpu_before_us; // at the grant
-    int64_t cpu_after_us;  // at the release
-    int64_t peak_before;   // peak memory that is an earlier lease's, -1 for none
-    int64_t peak_highest;  // of all its leases
-    int64_t fresh_bytes;   // gVisor: what it was charged for at its first grant
-    lease_usage_t usage;   // what is known of the lease so far
-    bool counted;          // CPU and memory in there are final
-    bool removed;          // nothing of the body is left
+    int64_t cpu_granted_us; // what it had used at the grant
+    int64_t cpu_before_us;  // and at the beginning of the lease's last call
+    int64_t cpu_after_us;   // at the release
+    int64_t peak_before;    // peak memory that is an earlier lease's, -1 for none
+    int64_t peak_highest;   // of all its leases
+    int64_t fresh_bytes;    // gVisor: what it was charged for at its first grant
+    lease_usage_t usage;    // what is known of the lease so far
+    bool counted;           // CPU and memory in there are final
+    bool removed;           // nothing of the body is left
 
     // Among the ready ones of its pool, or those that wait for their function; oldest first.
     struct cell *prev, *next;

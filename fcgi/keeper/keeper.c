@@ -31,7 +31,8 @@ int keeper_open(keeper_t *k, const config_t *config, engine_t *engine, cgroups_t
     k->max_cells =
         config->max_cells ? (uint32_t)config->max_cells : pool_fit(memory_available_kb());
     k->launches = launches(config);
-    k->crowd = CROWD_PER_CORE * (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    k->processors.count = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    k->crowd = CROWD_PER_CORE * k->processors.count;
     codes_open(&k->codes, (size_t)config->code_mb << 20);
     if (ground_open(&k->ground, config, engine, cgroups, err) < 0 || loop_open(&k->loop, err) < 0 ||
         jobs_open(k->loop, k->launches, &k->jobs, err) < 0 || freezer_open(&k->freezer, err) < 0 ||

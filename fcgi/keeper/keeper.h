@@ -10,7 +10,7 @@
 //   launch.c   the making of a cell
 //   end.c      the killing and removing of a cell
 //   health.c   whether the engine answers, and what it has that is not ours any more
-//   memory.c   how much the machine has left
+//   memory.c   how much the machine has left; processors.c whether it has time left
 //   recover.c  what an earlier keeper left
 #ifndef CLOCHE_KEEPER_KEEPER_H
 #define CLOCHE_KEEPER_KEEPER_H
@@ -26,6 +26,7 @@
 #include "keeper/jobs.h"
 #include "keeper/loop.h"
 #include "keeper/pool.h"
+#include "keeper/processors.h"
 #include "keeper/roster.h"
 
 enum { KEEPER_UIDS = 32768 };
@@ -84,8 +85,9 @@ typedef struct keeper {
     census_t census;
     uint32_t max_cells;
     uint32_t launches; // at one time
-    uint32_t crowd;    // of short calls of one function: more at once would only be in the way
-    alarm_t patience;  // when a request that was left waiting for such a call is served otherwise
+    processors_t processors;
+    uint32_t crowd;   // of short calls of one function: more at once would only be in the way
+    alarm_t patience; // when a request that was left waiting for such a call is served otherwise
     pool_t pools[LANG_COUNT][RUNTIME_COUNT];
     alarm_t supply_alarm; // the end of a pool's backoff, the next look at sizes and memory, or:
     int64_t put_off_ns;   // the first filling that is put off is due; INT64_MAX without one

@@ -243,7 +243,7 @@ static int start_figures(cell_t *c, err_t *err)
         c->peak_highest = usage.memory_peak_bytes;
     bool reset = meter_reset_peak(&c->body.group.meter) && !is_still_charged(c);
     c->peak_before = reset || c->served == 0 ? -1 : c->peak_highest;
-    c->cpu_before_us = usage.cpu_us;
+    c->cpu_granted_us = c->cpu_before_us = usage.cpu_us;
     c->usage = (lease_usage_t){.memory_peak_bytes = -1, .exit_status = -1};
     return 0;
 }
@@ -296,7 +296,8 @@ static cell_t *find_ready(keeper_t *k, const lease_request_t *want)
 bool lease_can_wait(const keeper_t *k, const waiter_t *w, int64_t now_ns)
 {
     const function_t *f = w->function;
-    return 2 * (int64_t)f->waiting <= k->config->queue_length && roster_can_wait(f, w, now_ns);
+    return 2 * (int64_t)f->waiting <= k->config->queue_length &&
+           roster_can_wait(f, w, now_ns, k->processors.busy);
 }
 
 static void on_patience_over(alarm_t *alarm)
@@ -313,7 +314,7 @@ static void look_later(keeper_t *k, const waiter_t *w)
         return;
     k->patience.fn = on_patience_over;
     k->patience.owner = k;
-    loop_arm(k->loop, &k->patience, roster_patience_ns(w));
+    loop_arm(k->loop, &k->patience, roster_patience_ns(w, k->processors.busy));
 }
 
 // Serves the first of a function's requests that can be; false if none can.
@@ -345,6 +346,8 @@ static bool serve_one(keeper_t *k, function_t *f)
 void lease_serve(keeper_t *k)
 {
     bool served;
+    if (k->roster.turns)
+        processors_look(&k->processors, clock_mono_ns());
     do {
         function_t *f, *next;
         served = false;
@@ -355,6 +358,17 @@ void lease_serve(keeper_t *k)
 
 // ---- releasing
 
+// Notes how long the calls of a lease took. One that was taken over does not tell.
+static void note_calls(const cell_t *c, function_t *f)
+{
+    const processors_t *p = &c->keeper->processors;
+    int64_t ns = (clock_mono_ns() - c->granted_ns) / c->calls;
+    int64_t cpu_ns = (c->cpu_after_us - c->cpu_granted_us) * 1000 / c->calls;
+    if (c->served > 0)
+        roster_called(f, roster_alone_ns(ns, cpu_ns > 0 ? cpu_ns : 0, f->leased, p->count),
+                      p->busy);
+}
+
 // Parts the lease from the client. The cell has run a function's code: it waits for that function's next
 // request, or ends.
 static void part(client_t *client)
@@ -362,8 +376,8 @@ static void part(client_t *client)
     cell_t *c = client->cell;
     const function_t *f = client->function;
     prepare_unask(client);
+    note_calls(c, client->function);
     client->function->leased--;
-    roster_called(client->function, (clock_mono_ns() - c->granted_ns) / c->calls);
     client->function = NULL;
     client->cell = NULL;
     c->client = NULL;

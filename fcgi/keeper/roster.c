@@ -8,7 +8,10 @@
 enum {
     FUNCTIONS_MAX = 8192,
     SHORT_NS = 10 * 1000 * 1000,    // calls up to this
-    PATIENCE_NS = 20 * 1000 * 1000, // are waited for up to this
+    PATIENCE_NS = 20 * 1000 * 1000, // are waited for up to this,
+    PATIENCE_MAX_NS =
+        10 * PATIENCE_NS,    // or this where another cell would only share the processors
+    STALL_NS = 2 * SHORT_NS, // there, a longer call counts as this
     CALLS = 8,      // what the time of a call and the pace of a queue are averages of, about
     QUEUE_TELLS = 8 // waiting requests, from which on the pace foretells a time
 };
@@ -98,9 +101,13 @@ bool roster_others_wait(const roster_t *all, const function_t *f)
     return false;
 }
 
-int64_t roster_patience_ns(const waiter_t *w)
+int64_t roster_patience_ns(const waiter_t *w, bool busy)
 {
-    return w->since_ns + PATIENCE_NS;
+    int64_t least = w->since_ns + PATIENCE_NS;
+    if (!busy)
+        return least;
+    int64_t most = w->since_ns + PATIENCE_MAX_NS, moved = w->function->served_ns + PATIENCE_NS;
+    return moved < least ? least : moved < most ? moved : most;
 }
 
 bool roster_is_short(const function_t *f)
@@ -108,10 +115,10 @@ bool roster_is_short(const function_t *f)
     return f->call_ns > 0 && f->call_ns <= SHORT_NS;
 }
 
-bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns)
+bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns, bool busy)
 {
     return w->want.isolation == ISOLATION_FUNCTION && f->leased > 0 && roster_is_short(f) &&
-           now_ns < roster_patience_ns(w);
+           now_ns < roster_patience_ns(w, busy);
 }
 
 static void average(int64_t *average_ns, int64_t ns)
@@ -119,9 +126,17 @@ static void average(int64_t *average_ns, int64_t ns)
     *average_ns += *average_ns ? (ns - *average_ns) / CALLS : ns;
 }
 
-void roster_called(function_t *f, int64_t ns)
+int64_t roster_alone_ns(int64_t ns, int64_t cpu_ns, uint32_t leased, uint32_t cores)
 {
-    average(&f->call_ns, ns);
+    if (leased <= cores || ns <= cpu_ns)
+        return ns;
+    int64_t alone_ns = ns - cpu_ns * (leased - cores) / cores;
+    return alone_ns > cpu_ns ? alone_ns : cpu_ns;
+}
+
+void roster_called(function_t *f, int64_t ns, bool busy)
+{
+    average(&f->call_ns, busy && ns > STALL_NS ? STALL_NS : ns);
 }
 
 void roster_wait(roster_t *all, function_t *f, waiter_t *w)

@@ -28,7 +28,7 @@ typedef struct function {
     int64_t revision; // newest that was told, -1 for none
     bool deleted;
     uint32_t leased; // cells it holds now
-    int64_t call_ns; // how long it lately had them for a call, 0 while unknown
+    int64_t call_ns; // how long it lately had one for a call, 0 while unknown
     waiter_t *waiters;
     uint32_t waiting;
     // Since somebody began to wait:
@@ -62,13 +62,17 @@ bool roster_may_lease(const function_t *f, const lease_request_t *want);
 bool roster_others_wait(const roster_t *all, const function_t *f);
 // Whether the request had better wait for a cell that the function has at work than take another one: its calls
 // are so short that one will be back sooner than another helps, unless it has waited for long already.
-bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns);
+bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns, bool busy);
 // Whether its calls are as short as that.
 bool roster_is_short(const function_t *f);
-// When that ends for a request.
-int64_t roster_patience_ns(const waiter_t *w);
-// Notes how long a call had its cell.
-void roster_called(function_t *f, int64_t ns);
+// When that ends for a request. Later while all processors are `busy` and the queue moves.
+int64_t roster_patience_ns(const waiter_t *w, bool busy);
+// How long a call of `ns`, of which `cpu_ns` were processor time, would have taken had not `leased` cells of its
+// function shared the `cores`: each gets an equal share (L. Kleinrock, Time-shared Systems: A theoretical
+// treatment, J. ACM 14, 1967), so beside its own time it waits for that of leased / cores - 1 others.
+int64_t roster_alone_ns(int64_t ns, int64_t cpu_ns, uint32_t leased, uint32_t cores);
+// Notes how long a call would have had its cell alone. While all processors are `busy`, one may have stood still.
+void roster_called(function_t *f, int64_t ns, bool busy);
 
 void roster_wait(roster_t *all, function_t *f, waiter_t *w);
 // Takes it out; one that does not wait is left alone.

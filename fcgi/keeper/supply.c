@@ -83,15 +83,20 @@ static bool claim_coming(keeper_t *k, const lease_request_t *want)
 }
 
 // Requests that their function's max_concurrency holds back, or that wait for one that is at work, need no
-// cell yet.
+// cell yet. Where short calls run out of patience, one cell more at a time is tried: the making of many takes the
+// time of those at work, and with it the patience of the next.
 static void count_waiting(keeper_t *k, function_t *f, demand_t *d)
 {
     uint32_t due = f->leased;
+    bool gradual = f->leased > 0 && roster_is_short(f), growing = false;
     int64_t now = clock_mono_ns();
     waiter_t *w;
     DL_FOREACH (f->waiters, w) {
         if (due >= w->want.max_concurrency || lease_can_wait(k, w, now))
             continue;
+        if (gradual && growing && w->want.isolation == ISOLATION_FUNCTION)
+            continue;
+        growing = true;
         due++;
         if (claim_coming(k, &w->want)) {
             w->launching = true;

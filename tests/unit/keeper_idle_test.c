@@ -430,6 +430,37 @@ static void who_waits_in_vain_gets_another_cell(void **state)
     end(worker);
 }
 
+static void short_calls_in_vain_make_one_cell_at_a_time(void **state)
+{
+    enum { WAITING = 3 };
+    (void)state;
+    int worker = begin(), waiting[WAITING], none[LEASE_FDS];
+    lease_msg_t wanted = kept_request(), msg;
+    held_t held = lease(worker, &wanted), next[WAITING];
+    give_back(worker, &held); // from now on it is known to be short
+    await_ready(worker, 4);
+    held = lease(worker, &wanted);
+    fake_hangs = true;
+    for (int i = 0; i < WAITING; i++) {
+        waiting[i] = connect_worker();
+        tell(waiting[i], &wanted);
+    }
+    next[0] = take_grant(waiting[0]); // the ready one
+    launchings = 0;
+    for (int i = 1; i < WAITING; i++)
+        assert_int_equal(hear_within(waiting[i], &msg, none, SOON_MS), 0);
+    assert_int_equal(launchings, 1);
+    fake_hangs = false;
+    for (int i = 1; i < WAITING; i++)
+        next[i] = take_grant(waiting[i]);
+    for (int i = 0; i < WAITING; i++) {
+        drop_sockets(&next[i]);
+        close(waiting[i]);
+    }
+    drop_sockets(&held);
+    end(worker);
+}
+
 static void a_peak_is_never_an_earlier_calls(void **state)
 {
     (void)state;
@@ -500,6 +531,7 @@ int main(void)
         KEEPER_TEST(a_waiting_request_gets_the_cell_that_comes_back),
         KEEPER_TEST(short_calls_wait_for_each_other),
         KEEPER_TEST(who_waits_in_vain_gets_another_cell),
+        KEEPER_TEST(short_calls_in_vain_make_one_cell_at_a_time),
         KEEPER_TEST(a_peak_is_never_an_earlier_calls),
         KEEPER_TEST(what_a_sandbox_has_not_given_back_is_an_earlier_calls),
         KEEPER_TEST(without_a_freezer_nothing_is_kept),

@@ -125,6 +125,78 @@ static void the_pace_of_a_queue_says_how_long_it_takes(void **state)
     roster_free(&all);
 }
 
+enum { US = 1000, MS = 1000 * US };
+
+static void what_others_took_of_the_processors_is_not_the_calls(void **state)
+{
+    (void)state;
+    // Sixteen to a processor, each of which computes for 1 ms: fifteen of them were others' turns.
+    assert_int_equal(roster_alone_ns(16 * MS, 1 * MS, 32, 2), 1 * MS);
+    // One that sleeps for most of its time was not kept waiting by so little.
+    assert_int_equal(roster_alone_ns(100 * MS, 1 * MS, 32, 2), 85 * MS);
+    // With a processor to each there was nothing to wait for.
+    assert_int_equal(roster_alone_ns(16 * MS, 16 * MS, 2, 2), 16 * MS);
+    assert_int_equal(roster_alone_ns(5 * MS, 1 * MS, 1, 4), 5 * MS);
+    // Computing takes as long as it takes, whatever came of the others.
+    assert_int_equal(roster_alone_ns(16 * MS, 12 * MS, 32, 2), 12 * MS);
+    assert_int_equal(roster_alone_ns(16 * MS, 0, 32, 2), 16 * MS);
+    // Of several threads that compute, the time they took is the call's.
+    assert_int_equal(roster_alone_ns(5 * MS, 10 * MS, 32, 2), 5 * MS);
+}
+
+static void a_call_that_stood_still_does_not_make_a_function_long(void **state)
+{
+    (void)state;
+    roster_t all = {0};
+    function_t *f = roster_get(&all, id);
+    assert_false(roster_is_short(f)); // nothing is known
+    roster_called(f, 1 * MS, false);
+    assert_true(roster_is_short(f));
+    roster_called(f, 60 * 1000LL * MS, true);
+    assert_true(roster_is_short(f));
+    // Many are not by chance.
+    for (int i = 0; i < 8; i++)
+        roster_called(f, 60 * 1000LL * MS, true);
+    assert_false(roster_is_short(f));
+    for (int i = 0; i < 8; i++)
+        roster_called(f, 1 * MS, true);
+    assert_true(roster_is_short(f));
+    // And nothing stands still where there is room.
+    roster_called(f, 60 * 1000LL * MS, false);
+    assert_false(roster_is_short(f));
+    roster_free(&all);
+}
+
+static void patience_lasts_while_a_busy_machine_serves(void **state)
+{
+    (void)state;
+    roster_t all = {0};
+    function_t *f = roster_get(&all, id);
+    waiter_t w = {.want.isolation = ISOLATION_FUNCTION, .since_ns = 1000LL * MS}, next = w;
+    f->leased = 4;
+    roster_called(f, 1 * MS, false);
+    roster_wait(&all, f, &w);
+    roster_wait(&all, f, &next);
+    int64_t over = w.since_ns + 20 * MS;
+    assert_true(roster_can_wait(f, &w, over - 1, false));
+    assert_false(roster_can_wait(f, &w, over, false));
+    assert_false(roster_can_wait(f, &w, over, true)); // nobody was served
+    roster_drop(&all, &next);
+    roster_served(&all, f, w.since_ns + 15 * MS);
+    assert_false(roster_can_wait(f, &w, over, false));
+    assert_true(roster_can_wait(f, &w, over, true));
+    assert_int_equal(roster_patience_ns(&w, true), w.since_ns + 35 * MS);
+    // Not for ever.
+    roster_served(&all, f, w.since_ns + 195 * MS);
+    assert_int_equal(roster_patience_ns(&w, true), w.since_ns + 200 * MS);
+    // A long call is not waited for at all.
+    for (int i = 0; i < 8; i++)
+        roster_called(f, 100 * MS, false);
+    assert_false(roster_can_wait(f, &w, w.since_ns, true));
+    roster_drop(&all, &w);
+    roster_free(&all);
+}
+
 static void the_longest_unused_are_forgotten(void **state)
 {
     (void)state;
@@ -156,6 +228,9 @@ int main(void)
         cmocka_unit_test(the_request_names_the_concurrency),
         cmocka_unit_test(roster_take_turns),
         cmocka_unit_test(the_pace_of_a_queue_says_how_long_it_takes),
+        cmocka_unit_test(what_others_took_of_the_processors_is_not_the_calls),
+        cmocka_unit_test(a_call_that_stood_still_does_not_make_a_function_long),
+        cmocka_unit_test(patience_lasts_while_a_busy_machine_serves),
         cmocka_unit_test(the_longest_unused_are_forgotten),
     };
     return RUN_TESTS(tests);
