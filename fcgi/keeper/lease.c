@@ -113,8 +113,7 @@ void lease_ask(client_t *client, const lease_request_t *want)
     lease_why_t why = supply_hopeless(k, (language_t)want->language, (runtime_t)want->runtime);
     if (why != WHY_NONE)
         fail(client, why);
-    else if (f->waiting > k->config->queue_length ||
-             roster_queue_ns(f) > k->config->queue_timeout_ms * 1000000)
+    else if (roster_is_over(f, k->config->queue_length, k->config->queue_timeout_ms * 1000000))
         refuse(client); // now, and not after a wait for nothing
     else
         supply_balance(k);
@@ -346,8 +345,7 @@ static bool serve_one(keeper_t *k, function_t *f)
 void lease_serve(keeper_t *k)
 {
     bool served;
-    if (k->roster.turns)
-        processors_look(&k->processors, clock_mono_ns());
+    processors_look(&k->processors, clock_mono_ns());
     do {
         function_t *f, *next;
         served = false;

@@ -12,8 +12,9 @@ enum {
     PATIENCE_MAX_NS =
         10 * PATIENCE_NS,    // or this where another cell would only share the processors
     STALL_NS = 2 * SHORT_NS, // there, a longer call counts as this
-    CALLS = 8,      // what the time of a call and the pace of a queue are averages of, about
-    QUEUE_TELLS = 8 // waiting requests, from which on the pace foretells a time
+    CALLS = 8,       // what the time of a call and the pace of a queue are averages of, about
+    QUEUE_TELLS = 8, // waiting requests, from which on the pace foretells a time
+    QUEUE_SHARE = 4  // of a queue that has overflowed so much of its length is in use
 };
 
 static void forget(roster_t *all, function_t *f)
@@ -159,6 +160,7 @@ void roster_drop(roster_t *all, waiter_t *w)
         DL_DELETE(all->turns, f);
         f->served = 0;
         f->pace_ns = 0;
+        f->overflowed = false;
     }
     w->function = NULL;
     f->waiting--;
@@ -179,4 +181,19 @@ void roster_served(roster_t *all, function_t *f, int64_t now_ns)
 int64_t roster_queue_ns(const function_t *f)
 {
     return f->served > CALLS && f->waiting >= QUEUE_TELLS ? f->waiting * f->pace_ns : 0;
+}
+
+static int64_t room(const function_t *f, int64_t length)
+{
+    int64_t part = length / QUEUE_SHARE;
+    if (!f->overflowed || length < QUEUE_TELLS)
+        return length;
+    return part > QUEUE_TELLS ? part : QUEUE_TELLS;
+}
+
+bool roster_is_over(function_t *f, int64_t length, int64_t timeout_ns)
+{
+    bool over = f->waiting > room(f, length) || roster_queue_ns(f) > timeout_ns;
+    f->overflowed = f->overflowed || over;
+    return over;
 }

@@ -35,6 +35,7 @@ typedef struct function {
     uint32_t served;              // how many were, others waiting
     int64_t served_ns;            // when the last one was
     int64_t pace_ns;              // from one to the next, lately
+    bool overflowed;              // somebody was refused
     struct function *prev, *next; // among those with waiters, in turns
     UT_hash_handle hh;            // by id, the longest unused first
 } function_t;
@@ -81,5 +82,10 @@ void roster_drop(roster_t *all, waiter_t *w);
 void roster_served(roster_t *all, function_t *f, int64_t now_ns);
 // How long the last one in a function's queue has to wait at its present pace; 0 while that is not known well.
 int64_t roster_queue_ns(const function_t *f);
+// Whether the last one in a function's queue is to be refused at once: there is no room, or it would wait for
+// longer than the timeout. A queue takes up to `length` requests of a burst. Once it has overflowed, more come than
+// can be served, and a long queue makes all who are served wait for nothing: until it has been empty it is kept
+// short (as K. Nichols and V. Jacobson, Controlling Queue Delay, 2012, tell a burst from a standing queue).
+bool roster_is_over(function_t *f, int64_t length, int64_t timeout_ns);
 
 #endif

@@ -197,6 +197,55 @@ static void patience_lasts_while_a_busy_machine_serves(void **state)
     roster_free(&all);
 }
 
+static void join_queue(roster_t *all, function_t *f, waiter_t *w, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        roster_wait(all, f, &w[i]);
+}
+
+static void leave_queue(roster_t *all, waiter_t *w, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        roster_drop(all, &w[i]);
+}
+
+static void a_queue_that_has_overflowed_is_kept_short(void **state)
+{
+    (void)state;
+    enum { LENGTH = 100, MANY = LENGTH + 1, SHORTER = LENGTH / 4 };
+    const int64_t timeout = 60000LL * MS;
+    roster_t all = {0};
+    function_t *f = roster_get(&all, id);
+    waiter_t w[MANY] = {0};
+    join_queue(&all, f, w, 0, LENGTH);
+    assert_false(roster_is_over(f, LENGTH, timeout));
+    join_queue(&all, f, w, LENGTH, MANY);
+    assert_true(roster_is_over(f, LENGTH, timeout));
+    leave_queue(&all, w, SHORTER + 1, MANY);
+    assert_true(roster_is_over(f, LENGTH, timeout));
+    leave_queue(&all, w, SHORTER, SHORTER + 1);
+    assert_false(roster_is_over(f, LENGTH, timeout));
+    join_queue(&all, f, w, SHORTER, SHORTER + 1);
+    assert_true(roster_is_over(f, LENGTH, timeout));
+    // Until nobody waited any more.
+    leave_queue(&all, w, 0, SHORTER + 1);
+    join_queue(&all, f, w, 0, LENGTH);
+    assert_false(roster_is_over(f, LENGTH, timeout));
+    leave_queue(&all, w, 0, LENGTH);
+    // A short one is as long as it is.
+    join_queue(&all, f, w, 0, 4);
+    assert_true(roster_is_over(f, 3, timeout));
+    leave_queue(&all, w, 3, 4);
+    assert_false(roster_is_over(f, 3, timeout));
+    // One of 16 keeps eight.
+    join_queue(&all, f, w, 3, 9);
+    assert_true(roster_is_over(f, 16, timeout));
+    leave_queue(&all, w, 8, 9);
+    assert_false(roster_is_over(f, 16, timeout));
+    leave_queue(&all, w, 0, 8);
+    roster_free(&all);
+}
+
 static void the_longest_unused_are_forgotten(void **state)
 {
     (void)state;
@@ -231,6 +280,7 @@ int main(void)
         cmocka_unit_test(what_others_took_of_the_processors_is_not_the_calls),
         cmocka_unit_test(a_call_that_stood_still_does_not_make_a_function_long),
         cmocka_unit_test(patience_lasts_while_a_busy_machine_serves),
+        cmocka_unit_test(a_queue_that_has_overflowed_is_kept_short),
         cmocka_unit_test(the_longest_unused_are_forgotten),
     };
     return RUN_TESTS(tests);
