@@ -108,7 +108,7 @@ async function groups(stacks, bare, others) {
     cold: new Group('cold starts', await ofEngines(stacks, coldCases)),
     kill: new Group('kills', await ofEngines(stacks, killCases)),
     overload: new Group('overload', await Promise.all(PLAN.overloaded.map((engine) => overloadCase(stacks[engine], engine)))),
-    recording: new Group('recording', await recordingCases(stacks.oci)),
+    ...QUICK ? {} : { recording: new Group('recording', await recordingCases(stacks.oci)) },
   };
 }
 
@@ -140,7 +140,7 @@ async function measure(stacks, bare, others) {
     cold: all.cold.results(ofObjects),
     kill: all.kill.results(ofObjects),
     overload: all.overload.results(medians),
-    recording: all.recording.results(medians),
+    recording: all.recording?.results(medians) ?? null,
     memory: { ...memory, after: perEngine(stacks, residentMemory) },
     scale: QUICK ? null : await scale(stacks.docker, { calls: PLAN.scaleCalls }),
   };

@@ -146,7 +146,7 @@ const lists = ({ scale }) => scale && ({
   note: 'The p50 of calls on one connection by an admin, who sees all functions; few are those of this measurement.',
 });
 
-const recording = ({ recording: rows }) => ({
+const recording = ({ recording: rows }) => rows && ({
   title: 'The cost of a record',
   head: ['', 'connections', 'answers/s', 'p50 ms', 'p99 ms', 'of none', 'records that wait'],
   rows: rows.map((row) => [
