@@ -22,14 +22,19 @@ void processors_note(processors_t *p, int64_t now_ns, int64_t idle_ms)
 
 // The first line of /proc/stat is the time of all processors since the start: "cpu", then in user mode, nice,
 // in the kernel, idle, waiting for a disk, ... in ticks (proc(5)).
-static int read_idle_ms(int64_t *out)
+static int scan_idle_ms(FILE *f, int64_t *out)
 {
     long long idle, disk;
-    cleanup_fclose FILE *f = fopen("/proc/stat", "re");
-    if (!f || fscanf(f, "cpu %*d %*d %*d %lld %lld", &idle, &disk) != 2)
+    if (fscanf(f, "cpu %*d %*d %*d %lld %lld", &idle, &disk) != 2)
         return -1;
     *out = (idle + disk) * 1000 / sysconf(_SC_CLK_TCK);
     return 0;
+}
+
+static int read_idle_ms(int64_t *out)
+{
+    cleanup_fclose FILE *f = fopen("/proc/stat", "re");
+    return f ? scan_idle_ms(f, out) : -1;
 }
 
 void processors_look(processors_t *p, int64_t now_ns)
