@@ -18,6 +18,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 NEEDS='
 build | cmd:gcc               | gcc
 build | header:stdio.h        | libc6-dev
+build | cmd:musl-gcc          | musl-tools
 build | cmd:make              | make
 build | cmd:pkg-config        | pkg-config
 build | lib:libcurl           | libcurl4-openssl-dev

@@ -32,7 +32,7 @@ function launcher() {
   if (!staged.has(source)) {
     const folder = mkdtempSync(join(tmpdir(), 'staged-launcher-'));
     staged.set(source, folder);
-    execFileSync('cc', ['-O2', '-static', '-Wall', '-Wextra', source, '-o', join(folder, 'launcher')]);
+    execFileSync('musl-gcc', ['-O2', '-static', '-Wall', '-Wextra', source, '-o', join(folder, 'launcher')]);
   }
   return join(staged.get(source), 'launcher');
 }
@@ -59,9 +59,9 @@ export class Cell {
 
   /**
    * `images` is the folder docker of the sources that the runner is of. With `elsewhere` its image was made on another
-   * processor.
+   * processor. `through` is a command that runs the launcher, `open` are descriptors that it is left with from 3 on.
    */
-  static async start(language, images = IMAGES, { elsewhere = false } = {}) {
+  static async start(language, images = IMAGES, { elsewhere = false, through = [], open = [] } = {}) {
     const cell = new Cell();
     cell.folder = mkdtempSync(join(tmpdir(), 'cloche-cell-'));
     const path = join(cell.folder, 's');
@@ -79,7 +79,8 @@ export class Cell {
     writeFileSync(command, readFileSync(join(images, language, 'command'), 'utf8')
       .replace(/(?<=^if-processor ).*/m, elsewhere ? other : '$&')
       .replaceAll('/cloche/', join(stage(language, images), '/')).replace('/usr/bin/node', process.execPath));
-    cell.process = spawn(launcher(), [path, command], { stdio: ['ignore', 'inherit', 'inherit'] });
+    const [program, ...args] = [...through, launcher(), path, command];
+    cell.process = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', ...open] });
     cell.exited = new Promise((resolve) => {
       cell.process.on('exit', (code, signal) => resolve({ code, signal }));
     });

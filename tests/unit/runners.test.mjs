@@ -1,7 +1,7 @@
 // The launcher and both runners, driven over real sockets as a worker drives them.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { callOnce as call, Cell, useCell as withCell, within } from '../lib/cell.mjs';
@@ -377,6 +377,32 @@ describe('the process', () => {
     ['a server is left', javascript('exports.handler = () => new Promise((r) => { require("net").createServer().listen(0, "127.0.0.1", () => r(1)) })'), {}, { end: { reusable: false } }],
     ['a child is left', both('import subprocess\ndef handler(): subprocess.Popen(["sleep", "0.5"])', 'exports.handler = () => { require("child_process").spawn("sleep", ["0.5"], { detached: true, stdio: "ignore" }).unref() }'), {}, { end: { reusable: false } }],
   ]);
+
+  // Kernels before 5.9 and some sandboxes do not have the call that closes all of them: seccomp(2) says ENOSYS here.
+  const WITHOUT_CLOSE_RANGE = `import ctypes, os, struct, sys
+number = 436
+load, equal, allow, refuse = (0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x7fff0000), (6, 0, 0, 0x50000 + 38)
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in (load, equal, refuse, allow)))
+program = struct.pack("HxxxxxxQ", 4, ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0, os.strerror(ctypes.get_errno())
+assert libc.syscall(number, 900, 901, 0) == -1 and ctypes.get_errno() == 38
+os.execv(sys.argv[1], sys.argv[1:])
+`;
+  for (const [how, through] of [['', []], [', also without close_range', ['python3', '-c', WITHOUT_CLOSE_RANGE]]]) {
+    test(`has nothing that a runtime left open${how}`, async () => {
+      const zero = openSync('/dev/zero', 'r');
+      try {
+        const { text } = await call('python', 'import os\ndef handler():\n' +
+          '  links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]\n' +
+          '  return sum(os.path.exists(link) and os.readlink(link) == "/dev/zero" for link in links)',
+        {}, {}, { through, open: Array(9).fill(zero) });
+        assert.equal(text, '0');
+      } finally {
+        closeSync(zero);
+      }
+    });
+  }
 
   for (const [language, code] of Object.entries(both('n = 0\ndef handler():\n  global n\n  n += 1\n  return n', 'let n = 0;\nexports.handler = () => ++n;'))) {
     test(`answers one request after the other (${language})`, () => withCell(language, async (cell) => {
