@@ -102,12 +102,17 @@ bool roster_others_wait(const roster_t *all, const function_t *f)
     return false;
 }
 
+int64_t roster_patience_max_ns(const waiter_t *w)
+{
+    return w->since_ns + PATIENCE_MAX_NS;
+}
+
 int64_t roster_patience_ns(const waiter_t *w, bool busy)
 {
     int64_t least = w->since_ns + PATIENCE_NS;
     if (!busy)
         return least;
-    int64_t most = w->since_ns + PATIENCE_MAX_NS, moved = w->function->served_ns + PATIENCE_NS;
+    int64_t most = roster_patience_max_ns(w), moved = w->function->served_ns + PATIENCE_NS;
     return moved < least ? least : moved < most ? moved : most;
 }
 

@@ -68,6 +68,8 @@ bool roster_can_wait(const function_t *f, const waiter_t *w, int64_t now_ns, boo
 bool roster_is_short(const function_t *f);
 // When that ends for a request. Later while all processors are `busy` and the queue moves.
 int64_t roster_patience_ns(const waiter_t *w, bool busy);
+// When it ends for a request at the latest.
+int64_t roster_patience_max_ns(const waiter_t *w);
 // How long a call of `ns`, of which `cpu_ns` were processor time, would have taken had not `leased` cells of its
 // function shared the `cores`: each gets an equal share (L. Kleinrock, Time-shared Systems: A theoretical
 // treatment, J. ACM 14, 1967), so beside its own time it waits for that of leased / cores - 1 others.

@@ -84,7 +84,8 @@ static bool claim_coming(keeper_t *k, const lease_request_t *want)
 
 // Requests that their function's max_concurrency holds back, or that wait for one that is at work, need no
 // cell yet. Where short calls run out of patience, one cell more at a time is tried: the making of many takes the
-// time of those at work, and with it the patience of the next.
+// time of those at work, and with it the patience of the next. That ends where it does not help in time, as when
+// calls are not short any more.
 static void count_waiting(keeper_t *k, function_t *f, demand_t *d)
 {
     uint32_t due = f->leased;
@@ -94,9 +95,11 @@ static void count_waiting(keeper_t *k, function_t *f, demand_t *d)
     DL_FOREACH (f->waiters, w) {
         if (due >= w->want.max_concurrency || lease_can_wait(k, w, now))
             continue;
-        if (gradual && growing && w->want.isolation == ISOLATION_FUNCTION)
-            continue;
-        growing = true;
+        if (gradual && w->want.isolation == ISOLATION_FUNCTION && now < roster_patience_max_ns(w)) {
+            if (growing)
+                continue;
+            growing = true;
+        }
         due++;
         if (claim_coming(k, &w->want)) {
             w->launching = true;
