@@ -59,7 +59,8 @@ enum { CONFIG_TEXT = 256 };
     X(T, cgroup, "cloche", 0, 0, "", "name of the control group above all cells")                  \
     X(I, max_cells, 0, 0, 4096, "cells", "cells at once; 0: by the machine's memory")              \
     X(I, queue_timeout_ms, 5000, 1, 600000, "ms", "longest wait for a cell")                       \
-    X(I, queue_length, 100, 0, 100000, "requests", "waiting requests per function")                \
+    X(I, queue_length, 100, 0, 100000, "requests",                                                 \
+      "waiting requests per function; a quarter once there were more")                             \
     X(I, pool_size, 2, 0, 256, "cells", "least ready cells per language and runtime")              \
     X(I, launches, 0, 0, 64, "cells", "cells made at the same time; 0: by the machine's cores")    \
     X(I, launch_timeout_ms, 20000, 1000, 600000, "ms",                                             \
