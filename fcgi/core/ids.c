@@ -74,11 +74,15 @@ void id_new(char out[ID_TEXT])
     id_from_bytes(bytes, out);
 }
 
-// Of a lower-case hexadecimal digit; over 15 for anything else.
+// Of a lower-case hexadecimal digit one more than its value; 0 for anything else.
+static const uint8_t digits[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 static unsigned digit(char c)
 {
-    unsigned n = (unsigned)(unsigned char)c - '0';
-    return n < 10 ? n : (unsigned)(unsigned char)c - 'a' < 6 ? (unsigned)c - 'a' + 10 : 16;
+    return digits[(unsigned char)c] - 1U;
 }
 
 bool id_to_bytes(const char *text, uint8_t out[ID_BYTES])
