@@ -53,9 +53,10 @@ static void list_methods(uint32_t methods, char out[ALLOW_BYTES])
 static int check_method(fn_t *fn, const function_t *f, err_t *err)
 {
     int method = method_parse(fn->call->request->method);
-    list_methods(allowed_methods(f), fn->allow);
-    if (method < 0 || !(allowed_methods(f) & (uint32_t)method))
+    if (method < 0 || !(allowed_methods(f) & (uint32_t)method)) {
+        list_methods(allowed_methods(f), fn->allow);
         return err_set(err, ERR_METHOD, "allowed here: %s", fn->allow);
+    }
     // A HEAD that the function does not know is a GET whose body is not sent.
     bool implied_get = method == METHOD_HEAD && !(f->methods & METHOD_HEAD);
     fn->method = method_name(implied_get ? METHOD_GET : (method_t)method);
@@ -231,6 +232,7 @@ static int serve(fn_t *fn, const cached_function_t *row, err_t *err)
         if (!fn->fresh)
             return err_set(err, ERR_METHOD, "the methods may have changed");
         call->response->status = 204;
+        list_methods(allowed_methods(&row->function), fn->allow);
         response_header(call->response, "Allow", fn->allow);
         return 0;
     }
