@@ -82,11 +82,18 @@ static void put_log(const invocation_t *inv, db_value_t *out)
 // "(?,?),(?,?)"
 static void add_places(buf_t *sql, size_t rows, int columns)
 {
-    for (size_t row = 0; row < rows; row++) {
-        buf_adds(sql, row ? ",(?" : "(?");
-        for (int i = 1; i < columns; i++)
-            buf_adds(sql, ",?");
-        buf_addc(sql, ')');
+    size_t begin = sql->len;
+    for (int i = 0; i < columns; i++)
+        buf_adds(sql, i ? ",?" : "(?");
+    buf_addc(sql, ')');
+    size_t len = sql->len - begin;
+    for (size_t row = 1; row < rows; row++) {
+        buf_addc(sql, ',');
+        char *room = buf_room(sql, len);
+        if (!room)
+            return;
+        memcpy(room, sql->data + begin, len);
+        buf_grew(sql, len);
     }
 }
 
