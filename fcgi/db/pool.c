@@ -57,6 +57,7 @@ int db_pool_open(const db_url_t *url, db_limits_t limits, db_pool_t **out, err_t
 static void conn_free(db_t *db)
 {
     conn_close(db);
+    free(db->binds);
     free(db);
 }
 
