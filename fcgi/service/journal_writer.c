@@ -15,15 +15,10 @@ enum {
     BACKOFF_MS = 50,  // after the first failure; then twice as long each time
     BACKOFF_MAX_MS = 1000,
     SYNC_FILES = 64,
+    WINDOW_KEPT_BYTES = 512 * 1024, // a batch of short records; what a long one took is given back
 };
 
 static const int64_t MS = 1000000;
-
-typedef struct {
-    journal_t *journal;
-    int64_t adopt_ns, retry_ns;
-    int backoff_ms;
-} writer_t;
 
 // ---- one batch
 
@@ -34,16 +29,44 @@ typedef struct {
     bool broken; // something in it was no record, or one that the database will never take
 } batch_t;
 
-static void batch_free(batch_t **batch)
+typedef struct {
+    journal_t *journal;
+    batch_t *batch; // one after another; empty between them. NULL where there was no memory
+    int64_t adopt_ns, retry_ns;
+    int backoff_ms;
+} writer_t;
+
+// The memory stays: with many calls a batch is half a megabyte, twenty times a second.
+static batch_t *batch_begin(writer_t *w, err_t *err)
 {
-    if (!*batch)
-        return;
-    for (size_t i = 0; i < (*batch)->count; i++)
-        invocation_free(&(*batch)->items[i]);
-    buf_free(&(*batch)->read.window);
-    free(*batch);
+    if (w->batch)
+        return w->batch;
+    w->batch = calloc(1, sizeof *w->batch);
+    if (w->batch)
+        w->batch->read = JOURNAL_BATCH_INIT;
+    else
+        err_set(err, ERR_UNAVAILABLE, "out of memory");
+    return w->batch;
 }
-#define cleanup_batch __attribute__((cleanup(batch_free)))
+
+static void batch_end(batch_t *batch)
+{
+    buf_t window = batch->read.window;
+    if (window.cap > WINDOW_KEPT_BYTES)
+        buf_free(&window);
+    for (size_t i = 0; i < batch->count; i++)
+        invocation_free(&batch->items[i]);
+    batch->read = (journal_batch_t){.window = window};
+    batch->count = 0;
+    batch->broken = false;
+}
+
+static void batch_free(batch_t *batch)
+{
+    if (batch)
+        buf_free(&batch->read.window);
+    free(batch);
+}
 
 static void log_skipped(const journal_file_t *file, uint64_t bytes, const err_t *why)
 {
@@ -131,18 +154,19 @@ typedef struct {
     bool broken;
 } outcome_t;
 
-static int transfer(db_pool_t *pool, const journal_file_t *file, outcome_t *outcome, err_t *err)
+static int transfer(writer_t *w, const journal_file_t *file, outcome_t *outcome, err_t *err)
 {
-    cleanup_batch batch_t *batch = calloc(1, sizeof *batch);
+    batch_t *batch = batch_begin(w, err);
     if (!batch)
-        return err_set(err, ERR_UNAVAILABLE, "out of memory");
-    batch->read = JOURNAL_BATCH_INIT;
-    if (read_batch(file, outcome->limit, batch, err) < 0 || store_batch(pool, batch, err) < 0)
         return -1;
+    int result = read_batch(file, outcome->limit, batch, err);
+    if (result == 0)
+        result = store_batch(w->journal->pool, batch, err);
     outcome->upto = batch->read.upto;
     outcome->records = batch->read.count;
     outcome->broken = batch->broken;
-    return 0;
+    batch_end(batch);
+    return result;
 }
 
 // ---- after a batch; with the lock held
@@ -230,7 +254,7 @@ static void work(writer_t *w, journal_file_t *file)
     err_t err = {0};
     j->armed = false;
     pthread_mutex_unlock(&j->lock);
-    int rc = transfer(j->pool, file, &outcome, &err);
+    int rc = transfer(w, file, &outcome, &err);
     if (rc < 0)
         sync_files(j);
     pthread_mutex_lock(&j->lock);
@@ -312,5 +336,6 @@ void *journal_writer_main(void *journal)
         }
     }
     pthread_mutex_unlock(&j->lock);
+    batch_free(w.batch);
     return NULL;
 }
