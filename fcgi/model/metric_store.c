@@ -13,18 +13,39 @@
 enum {
     ROWS_MAX = 64, // of one statement, and in memory at once
     SCOPES = 3,
+    SUM_FROM = 16, // calls; from there on merging their sum into a row is less than adding each
     KEY_COUNT = 4, // owner_id, too
     SQL_MAX = 32 * 1024,
     PACKED_MAX = 64 * 1024, // of all histograms and errors of ROWS_MAX rows, each
 };
 
-// One call of those that a row counts.
+// Calls of one function in one minute on one runtime, which the same rows count. Free of padding: it is hashed and
+// compared as bytes.
+typedef struct {
+    uint8_t function[ID_BYTES], owner[ID_BYTES];
+    int64_t minute, runtime;
+} group_key_t;
+
+typedef struct call {
+    struct call *next;
+    const invocation_t *of;
+} call_t;
+
+typedef struct {
+    group_key_t key;
+    call_t *calls;
+    size_t count;
+    metric_t *sum; // of many calls: added up once, not for each of the rows. NULL: of few
+    UT_hash_handle hh;
+} group_t;
+
+// One group of those that a row counts.
 typedef struct entry {
     struct entry *next;
-    const invocation_t *call;
+    const group_t *group;
 } entry_t;
 
-// Of a row. Free of padding: it is hashed and compared as bytes.
+// Of a row. Free of padding, too.
 typedef struct {
     uint8_t scope[ID_BYTES];
     int64_t t, runtime;
@@ -38,25 +59,91 @@ typedef struct {
     UT_hash_handle hh;
 } cell_t;
 
-// What a batch is counted with; room for the rows of all its calls.
+// What a batch is counted with; room for the rows of all its groups.
 typedef struct {
+    call_t *calls;
+    group_t *groups, *by_group;
     entry_t *entries;
     cell_t *cells, *by_key;
-    size_t entry_count, cell_count;
+    size_t call_count, group_count, entry_count, cell_count;
 } table_t;
 
 static void table_free(table_t *t)
 {
+    HASH_CLEAR(hh, t->by_group);
     HASH_CLEAR(hh, t->by_key);
+    for (size_t i = 0; i < t->group_count; i++)
+        free(t->groups[i].sum);
+    free(t->calls);
+    free(t->groups);
     free(t->entries);
     free(t->cells);
 }
 #define cleanup_table __attribute__((cleanup(table_free)))
 
+// ---- which calls go together
+
+static void put_call(table_t *t, const invocation_t *call)
+{
+    uint8_t id[ID_BYTES] = {0};
+    group_key_t key = {.runtime = call->runtime};
+    id_to_bytes(call->id, id);
+    id_to_bytes(call->function_id, key.function);
+    id_to_bytes(call->owner_id, key.owner);
+    key.minute = id_time_ms(id) / 60000;
+    group_t *group;
+    HASH_FIND(hh, t->by_group, &key, sizeof key, group);
+    if (!group) {
+        group = &t->groups[t->group_count++];
+        *group = (group_t){.key = key};
+        HASH_ADD(hh, t->by_group, key, sizeof key, group);
+    }
+    call_t *own = &t->calls[t->call_count++];
+    *own = (call_t){.next = group->calls, .of = call};
+    group->calls = own;
+    group->count++;
+}
+
+static void add_calls(metric_t *m, const group_t *group)
+{
+    for (const call_t *call = group->calls; call; call = call->next)
+        metric_add(m, call->of);
+}
+
+static void add_group(metric_t *m, const group_t *group)
+{
+    if (group->sum)
+        metric_merge(m, group->sum);
+    else
+        add_calls(m, group);
+}
+
+static int make_groups(table_t *t, const invocation_t *items, const bool *inserted, size_t count,
+                       err_t *err)
+{
+    t->calls = calloc(count, sizeof *t->calls);
+    t->groups = calloc(count, sizeof *t->groups);
+    if (!t->calls || !t->groups)
+        return err_set(err, ERR_INTERNAL, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (inserted[i])
+            put_call(t, &items[i]);
+    for (size_t i = 0; i < t->group_count; i++) {
+        group_t *group = &t->groups[i];
+        if (group->count < SUM_FROM)
+            continue;
+        group->sum = calloc(1, sizeof *group->sum);
+        if (!group->sum)
+            return err_set(err, ERR_INTERNAL, "out of memory");
+        add_calls(group->sum, group);
+    }
+    return 0;
+}
+
 // ---- which rows
 
 static void put_entry(table_t *t, const row_key_t *key, const char *scope_id, const char *owner_id,
-                      const invocation_t *call)
+                      const group_t *group)
 {
     cell_t *cell;
     HASH_FIND(hh, t->by_key, key, sizeof *key, cell);
@@ -66,22 +153,25 @@ static void put_entry(table_t *t, const row_key_t *key, const char *scope_id, co
         HASH_ADD(hh, t->by_key, key, sizeof *key, cell);
     }
     entry_t *entry = &t->entries[t->entry_count++];
-    *entry = (entry_t){.next = cell->entries, .call = call};
+    *entry = (entry_t){.next = cell->entries, .group = group};
     cell->entries = entry;
 }
 
-static void put_call(table_t *t, const invocation_t *call, metric_level_t level)
+static void put_group(table_t *t, const group_t *group, metric_level_t level)
 {
-    const char *const scopes[SCOPES] = {call->function_id, call->owner_id, METRIC_SYSTEM};
-    const char *const owners[SCOPES] = {call->owner_id, call->owner_id, METRIC_SYSTEM};
-    uint8_t id[ID_BYTES] = {0};
-    int64_t seconds = metric_level_seconds(level);
-    id_to_bytes(call->id, id);
-    int64_t at = id_time_ms(id) / 1000;
+    static const uint8_t everything[ID_BYTES];
+    const invocation_t *any = group->calls->of;
+    const struct {
+        const uint8_t *scope;
+        const char *scope_id, *owner_id;
+    } rows[SCOPES] = {{group->key.function, any->function_id, any->owner_id},
+                      {group->key.owner, any->owner_id, any->owner_id},
+                      {everything, METRIC_SYSTEM, METRIC_SYSTEM}};
+    int64_t seconds = metric_level_seconds(level), at = group->key.minute * 60;
     for (int i = 0; i < SCOPES; i++) {
-        row_key_t key = {.t = seconds ? at - at % seconds : 0, .runtime = call->runtime};
-        id_to_bytes(scopes[i], key.scope);
-        put_entry(t, &key, scopes[i], owners[i], call);
+        row_key_t key = {.t = seconds ? at - at % seconds : 0, .runtime = group->key.runtime};
+        memcpy(key.scope, rows[i].scope, ID_BYTES);
+        put_entry(t, &key, rows[i].scope_id, rows[i].owner_id, group);
     }
 }
 
@@ -97,13 +187,11 @@ static int by_key(const void *a, const void *b)
 }
 
 // Makes the rows of a level, in the order in which everybody locks them.
-static void make_cells(table_t *t, const invocation_t *items, const bool *inserted, size_t count,
-                       metric_level_t level)
+static void make_cells(table_t *t, metric_level_t level)
 {
     t->entry_count = t->cell_count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (inserted[i])
-            put_call(t, &items[i], level);
+    for (size_t i = 0; i < t->group_count; i++)
+        put_group(t, &t->groups[i], level);
     HASH_CLEAR(hh, t->by_key);
     qsort(t->cells, t->cell_count, sizeof *t->cells, by_key);
 }
@@ -270,7 +358,7 @@ static int store_cells(db_t *db, metric_level_t level, cell_t *cells, size_t cou
         return -1;
     for (size_t i = 0; i < count; i++)
         for (const entry_t *e = cells[i].entries; e; e = e->next)
-            metric_add(&metrics[i], e->call);
+            add_group(&metrics[i], e->group);
     return write_rows(db, level, cells, metrics, count, false, err);
 }
 
@@ -287,14 +375,15 @@ static size_t portion(size_t count)
 int metric_store(db_t *db, const invocation_t *items, const bool *inserted, size_t count,
                  err_t *err)
 {
-    cleanup_table table_t t = {
-        .entries = calloc(count * SCOPES, sizeof *t.entries),
-        .cells = calloc(count * SCOPES, sizeof *t.cells),
-    };
-    if (!t.entries || !t.cells)
+    cleanup_table table_t t = {0};
+    if (make_groups(&t, items, inserted, count, err) < 0)
+        return -1;
+    t.entries = calloc(t.group_count * SCOPES, sizeof *t.entries);
+    t.cells = calloc(t.group_count * SCOPES, sizeof *t.cells);
+    if (t.group_count && (!t.entries || !t.cells))
         return err_set(err, ERR_INTERNAL, "out of memory");
     for (int level = 0; level < LEVEL_COUNT; level++) {
-        make_cells(&t, items, inserted, count, (metric_level_t)level);
+        make_cells(&t, (metric_level_t)level);
         for (size_t done = 0, n; done < t.cell_count; done += n) {
             n = portion(t.cell_count - done);
             if (store_cells(db, (metric_level_t)level, t.cells + done, n, err) < 0)
