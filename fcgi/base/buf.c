@@ -66,7 +66,12 @@ int buf_adds(buf_t *b, const char *text)
 
 int buf_addc(buf_t *b, char c)
 {
-    return buf_add(b, &c, 1);
+    // JSON is full of them: where there is room, without a call.
+    if (b->failed || b->len >= b->max || b->len + 1 >= b->cap)
+        return buf_add(b, &c, 1);
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
+    return 0;
 }
 
 int buf_addi(buf_t *b, int64_t value)

@@ -66,6 +66,15 @@ static void ceiling_can_be_reached_but_not_passed(void **state)
         cleanup_buf buf_t at_once = BUF_INIT(ceilings[i]);
         assert_int_equal(buf_add(&at_once, bytes, ceilings[i] + 1), -1);
         assert_int_equal(at_once.len, 0);
+
+        cleanup_buf buf_t one_by_one = BUF_INIT(ceilings[i]);
+        for (size_t n = 0; n < ceilings[i]; n++) {
+            assert_int_equal(buf_addc(&one_by_one, 'x'), 0);
+            assert_int_equal(one_by_one.data[one_by_one.len], '\0');
+        }
+        assert_memory_equal(buf_str(&one_by_one), buf_str(&b), ceilings[i] + 1);
+        assert_int_equal(buf_addc(&one_by_one, 'y'), -1);
+        assert_int_equal(one_by_one.len, ceilings[i]);
     }
 }
 
