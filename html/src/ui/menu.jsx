@@ -14,7 +14,11 @@ function place(menu, button) {
   menu.style.top = `${Math.max(GAP, below ? at.bottom + GAP : at.top - height - GAP)}px`;
 }
 
-/** What it offers is made when it opens, so that a list of hundreds of them stays light. `items()`: [{label, icon, onClick, href, danger}] */
+/**
+ * What it offers is made when it opens, so that a list of hundreds of them stays light. `items()`: [{label, icon, onClick, href, danger}]
+ *
+ * The first entry has the focus as the list appears, and not a moment later: the next key may come at once.
+ */
 export function Menu({ label, items }) {
   const id = useId();
   const menu = useRef();
@@ -25,7 +29,6 @@ export function Menu({ label, items }) {
   useEffect(() => {
     if (!open) return;
     place(menu.current, menu.current.previousElementSibling);
-    entries()[0]?.focus();
   }, [open]);
   const move = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -44,9 +47,9 @@ export function Menu({ label, items }) {
     <>
       <IconButton icon="more" label={label} popovertarget={id} aria-haspopup="menu" />
       <div ref={menu} id={id} popover="auto" role="menu" class="menu" aria-label={label} onBeforeToggle={(event) => setOpen(event.newState === 'open')} onKeyDown={move}>
-        {open && items().filter(Boolean).map(({ label: text, icon, onClick, href, danger }) => (href
-          ? <a key={text} role="menuitem" href={href} onClick={choose()}><Icon name={icon} />{text}</a>
-          : <button key={text} type="button" role="menuitem" class={danger ? 'danger' : ''} onClick={choose(onClick)}><Icon name={icon} />{text}</button>))}
+        {open && items().filter(Boolean).map(({ label: text, icon, onClick, href, danger }, at) => (href
+          ? <a key={text} role="menuitem" autofocus={at === 0} href={href} onClick={choose()}><Icon name={icon} />{text}</a>
+          : <button key={text} type="button" role="menuitem" autofocus={at === 0} class={danger ? 'danger' : ''} onClick={choose(onClick)}><Icon name={icon} />{text}</button>))}
       </div>
     </>
   );
