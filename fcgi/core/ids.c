@@ -80,6 +80,7 @@ static const uint8_t digits[256] = {
     ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
+// Over 15 for what is no digit.
 static unsigned digit(char c)
 {
     return digits[(unsigned char)c] - 1U;

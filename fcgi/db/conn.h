@@ -17,8 +17,8 @@ struct db {
     db_pool_t *pool;
     MYSQL *mysql; // NULL: not connected
     statement_t *statements;
-    MYSQL_BIND *binds; // what the last statement with most values took; calls with few share it
-    size_t bind_room;
+    MYSQL_BIND *binds; // of the statement that runs; for as many values as any has had
+    size_t bind_count;
     bool in_transaction;
     bool reading;       // a db_rows_t is open
     char duplicate[66]; // key that the last statement hit, "" if none

@@ -213,14 +213,14 @@ static int not_connected(err_t *err)
 
 // Room for so many values, which stays with the connection: for a statement of many rows it is so much that the
 // allocator would have it mapped, and touched for the first time, again and again.
-static MYSQL_BIND *bind_room(db_t *db, size_t count)
+static MYSQL_BIND *binds_for(db_t *db, size_t count)
 {
-    if (count > db->bind_room || !db->binds) {
+    if (count > db->bind_count || !db->binds) {
         MYSQL_BIND *binds = reallocarray(db->binds, count ? count : 1, sizeof *binds);
         if (!binds)
             return NULL;
         db->binds = binds;
-        db->bind_room = count;
+        db->bind_count = count;
     }
     return db->binds;
 }
@@ -246,7 +246,7 @@ static statement_t *run(db_t *db, const char *sql, const db_value_t *params, siz
                 sql);
         return NULL;
     }
-    MYSQL_BIND *binds = bind_room(db, count);
+    MYSQL_BIND *binds = binds_for(db, count);
     if (!binds) {
         err_set(err, ERR_INTERNAL, "out of memory");
         return NULL;

@@ -35,7 +35,8 @@ typedef struct {
     group_key_t key;
     call_t *calls;
     size_t count;
-    metric_t *sum; // of many calls: added up once, not for each of the rows. NULL: of few
+    metric_t
+        *sum; // of SUM_FROM calls and more: added up once, not for each of the rows. NULL: of fewer
     UT_hash_handle hh;
 } group_t;
 

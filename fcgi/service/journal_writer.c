@@ -36,7 +36,7 @@ typedef struct {
     int backoff_ms;
 } writer_t;
 
-// The memory stays: with many calls a batch is half a megabyte, twenty times a second.
+// The memory stays: with many calls a batch takes hundreds of kilobytes, many times a second.
 static batch_t *batch_begin(writer_t *w, err_t *err)
 {
     if (w->batch)

@@ -15,7 +15,7 @@ static char functions[FUNCTIONS][ID_TEXT]; // of owners[i % OWNERS]
 
 static const char *const ERROR_TYPES[] = {"ValueError", "Timeout", "Größe", "a\"b"};
 
-// An id of a moment in that last time.
+// An id of a moment in the last so many milliseconds.
 static void id_at(char out[ID_TEXT], int64_t last_ms, uint32_t *random)
 {
     uint8_t bytes[ID_BYTES];

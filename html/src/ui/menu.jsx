@@ -17,7 +17,7 @@ function place(menu, button) {
 /**
  * What it offers is made when it opens, so that a list of hundreds of them stays light. `items()`: [{label, icon, onClick, href, danger}]
  *
- * The first entry has the focus as the list appears, and not a moment later: the next key may come at once.
+ * The first entry has the focus as the list appears (autofocus), and not a moment later: the next key may come at once.
  */
 export function Menu({ label, items }) {
   const id = useId();
