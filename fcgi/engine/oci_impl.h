@@ -14,7 +14,7 @@ typedef struct {
     const char *name;
     const char *always[2]; // options before its command
     const char *joins;     // that by which it leaves control groups alone, or NULL
-    bool copies;           // starts twice unless it is a sealed copy of itself
+    bool copies;           // is started from a sealed copy in memory: oci_seal
     bool compiles;         // the system call profile, and takes it compiled
 } oci_tool_t;
 

@@ -15,8 +15,10 @@ enum { PROBE_UID = 65534, ARGUMENTS_MAX = 20 };
 static const oci_tool_t crun = {
     .name = "crun", .joins = "--cgroup-manager=disabled", .copies = true, .compiles = true};
 static const oci_tool_t runc = {.name = "runc"};
-static const oci_tool_t runsc = {
-    .name = "runsc", .always = {"--network=none", "--host-uds=open"}, .joins = "--ignore-cgroups"};
+static const oci_tool_t runsc = {.name = "runsc",
+                                 .always = {"--network=none", "--host-uds=open"},
+                                 .joins = "--ignore-cgroups",
+                                 .copies = true};
 
 const program_t *oci_chosen(oci_t *o, runtime_t runtime)
 {
@@ -149,6 +151,14 @@ static void take_filter(oci_t *o, program_t *p, runtime_t runtime)
     log_fail(LOG_INFO, "the system call filter is compiled for each cell", &err, NULL);
 }
 
+// Where memory cannot be executed, the program itself is.
+static void take_copy(program_t *p)
+{
+    err_t err;
+    if (oci_seal(p->tool->name, &p->copy, &err) < 0 && err.code != ERR_UNAVAILABLE)
+        log_fail(LOG_INFO, "a program is started without a copy", &err, NULL);
+}
+
 // NULL where it does not make cells.
 static program_t *try_tool(oci_t *o, const oci_tool_t *tool, runtime_t runtime, err_t *err)
 {
@@ -158,8 +168,9 @@ static program_t *try_tool(oci_t *o, const oci_tool_t *tool, runtime_t runtime, 
         return NULL;
     }
     *p = (program_t){.tool = tool, .copy = -1, .joins = tool->joins && o->shared};
-    if ((tool->copies && oci_seal(tool->name, &p->copy, err) < 0) ||
-        probe(o, p, runtime, NULL, err) < 0) {
+    if (tool->copies)
+        take_copy(p);
+    if (probe(o, p, runtime, NULL, err) < 0) {
         oci_program_free(p);
         return NULL;
     }

@@ -21,7 +21,8 @@ typedef struct {
 void oci_adopt(void);
 
 // A copy of the program in memory that cannot be changed. crun makes one of itself at each start, lest a cell
-// writes to it through /proc; from such a copy it starts once, not twice.
+// writes to it through /proc; from such a copy it starts once, not twice. A large program is in huge pages, of which
+// each start maps a few, not thousands of small ones.
 int oci_seal(const char *name, int *fd, err_t *err) MUSTCHECK;
 
 // Returns when it has ended; `said` receives the end of what was written to stdout and stderr. Whether it
