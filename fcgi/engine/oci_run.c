@@ -69,6 +69,12 @@ static int copy(int from, int to)
     return 0;
 }
 
+static bool is_script(int fd)
+{
+    char begin[2];
+    return pread(fd, begin, sizeof begin, 0) == sizeof begin && memcmp(begin, "#!", 2) == 0;
+}
+
 // A file in memory that may be executed even where that has to be asked for (vm.memfd_noexec).
 static int make_program(const char *name)
 {
@@ -103,6 +109,8 @@ int oci_seal(const char *name, int *fd, err_t *err)
     if (find_program(name, path, err) < 0)
         return -1;
     cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from >= 0 && is_script(from))
+        return err_set(err, ERR_INVALID, "%s is a script, and they are found by their path", path);
     cleanup_close int to = make_program(name);
     if (from < 0 || to < 0 || copy(from, to) < 0 || collapse(to) < 0 ||
         fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)

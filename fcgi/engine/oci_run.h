@@ -22,7 +22,7 @@ void oci_adopt(void);
 
 // A copy of the program in memory that cannot be changed. crun makes one of itself at each start, lest a cell
 // writes to it through /proc; from such a copy it starts once, not twice. A large program is in huge pages, of which
-// each start maps a few, not thousands of small ones.
+// each start maps a few, not thousands of small ones. ERR_UNAVAILABLE: no such program; ERR_INVALID: a script.
 int oci_seal(const char *name, int *fd, err_t *err) MUSTCHECK;
 
 // Returns when it has ended; `said` receives the end of what was written to stdout and stderr. Whether it

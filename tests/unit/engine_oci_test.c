@@ -344,6 +344,8 @@ static void a_sealed_program_runs_and_cannot_be_changed(void **state)
     assert_ok(oci_run(&r, said, NULL));
     assert_string_equal(said, "/memfd:readlink (deleted)");
     assert_fails(oci_seal("no-such-program", &sealed, &err), err, ERR_UNAVAILABLE);
+    // Somebody's runsc may be one; what runs it would look for it in vain.
+    assert_fails(oci_seal("ldd", &sealed, &err), err, ERR_INVALID);
 }
 
 // As machines have it where a program is to be asked for: the setting belongs to a process id namespace.
