@@ -183,8 +183,9 @@ static int await(pid_t pid, const oci_run_t *run, err_t *err)
         result = err_set(err, ERR_TIMEOUT, "%s does not end", run->argv[0]);
     else if (n > 0 && !fds[0].revents)
         result = err_set(err, ERR_UNAVAILABLE, "%s was interrupted", run->argv[0]);
-    if (result < 0)
-        kill(-pid, SIGKILL);
+    // Without a session of its own yet, where vfork is fork (ThreadSanitizer), it is alone.
+    if (result < 0 && kill(-pid, SIGKILL) < 0)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     // Nobody to wait for, unless ended children are kept.
     waitpid(pid, NULL, 0);
     return result;
