@@ -151,11 +151,11 @@ static void take_filter(oci_t *o, program_t *p, runtime_t runtime)
     log_fail(LOG_INFO, "the system call filter is compiled for each cell", &err, NULL);
 }
 
-// Where memory cannot be executed, the program itself is.
-static void take_copy(program_t *p)
+// Where there can be no copy, the program itself is started. Whether it is there at all, the attempt tells.
+static void take_copy(const oci_t *o, program_t *p)
 {
     err_t err;
-    if (oci_seal(p->tool->name, &p->copy, &err) < 0 && err.code != ERR_UNAVAILABLE)
+    if (oci_seal(p->tool->name, &p->copy, &err) < 0 && err.code != ERR_UNAVAILABLE && !o->tried)
         log_fail(LOG_INFO, "a program is started without a copy", &err, NULL);
 }
 
@@ -169,7 +169,7 @@ static program_t *try_tool(oci_t *o, const oci_tool_t *tool, runtime_t runtime, 
     }
     *p = (program_t){.tool = tool, .copy = -1, .joins = tool->joins && o->shared};
     if (tool->copies)
-        take_copy(p);
+        take_copy(o, p);
     if (probe(o, p, runtime, NULL, err) < 0) {
         oci_program_free(p);
         return NULL;

@@ -110,7 +110,8 @@ int oci_seal(const char *name, int *fd, err_t *err)
         return -1;
     cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
     if (from >= 0 && is_script(from))
-        return err_set(err, ERR_INVALID, "%s is a script, and they are found by their path", path);
+        return err_set(err, ERR_INVALID, "%s is a script, which starts only from its own path",
+                       path);
     cleanup_close int to = make_program(name);
     if (from < 0 || to < 0 || copy(from, to) < 0 || collapse(to) < 0 ||
         fcntl(to, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)

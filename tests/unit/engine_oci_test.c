@@ -1,21 +1,14 @@
 // What an OCI runtime is given: the description of a cell, its system call profile, and its bundle.
 #include <cjson/cJSON.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/oci_bundle.h"
-#include "engine/oci_run.h"
 #include "engine/oci_seccomp.h"
 #include "engine/oci_spec.h"
 #include "support.h"
@@ -307,153 +300,6 @@ static void what_crun_compiled_is_found(void **state)
     assert_ok(bundle_remove(base, NULL));
 }
 
-// ---- running a program
-
-static int run(const char *script, int timeout_ms, int interrupt, char said[OCI_SAID], err_t *err)
-{
-    const char *const argv[] = {"sh", "-c", script, NULL};
-    oci_run_t r = {.argv = argv, .program = -1, .timeout_ms = timeout_ms, .interrupt = interrupt};
-    return oci_run(&r, said, err);
-}
-
-static void the_last_words_of_a_program_are_told(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    assert_ok(run("echo one; echo two >&2; exit 3", 5000, -1, said, NULL));
-    assert_string_equal(said, "one two");
-    assert_ok(run("kill -9 $$", 5000, -1, said, NULL));
-    assert_string_equal(said, "");
-    err_t err;
-    const char *const nothing[] = {"no-such-program", NULL};
-    oci_run_t none = {.argv = nothing, .program = -1, .timeout_ms = 1000, .interrupt = -1};
-    assert_fails(oci_run(&none, said, &err), err, ERR_UNAVAILABLE);
-}
-
-// The name by which crun and runc know that nobody can write to them.
-static void a_sealed_program_runs_and_cannot_be_changed(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    err_t err;
-    cleanup_close int sealed = -1;
-    assert_ok(oci_seal("readlink", &sealed, NULL));
-    assert_int_equal(write(sealed, "x", 1), -1);
-    const char *const argv[] = {"readlink", "/proc/self/exe", NULL};
-    oci_run_t r = {.argv = argv, .program = sealed, .timeout_ms = 5000, .interrupt = -1};
-    assert_ok(oci_run(&r, said, NULL));
-    assert_string_equal(said, "/memfd:readlink (deleted)");
-    assert_fails(oci_seal("no-such-program", &sealed, &err), err, ERR_UNAVAILABLE);
-    // Somebody's runsc may be one; what runs it would look for it in vain.
-    assert_fails(oci_seal("ldd", &sealed, &err), err, ERR_INVALID);
-}
-
-// As machines have it where a program is to be asked for: the setting belongs to a process id namespace.
-static void a_sealed_program_runs_where_memory_is_not_executed_unasked(void **state)
-{
-    (void)state;
-    cleanup_close int setting = open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC);
-    if (setting < 0) {
-        assert_int_equal(errno, ENOENT); // before Linux 6.3
-        return;
-    }
-    pid_t outer = fork();
-    if (outer == 0) {
-        if (unshare(CLONE_NEWPID) < 0)
-            _exit(2);
-        pid_t inner = fork();
-        if (inner == 0) {
-            char said[OCI_SAID];
-            int sealed = -1;
-            const char *const argv[] = {"echo", "runs", NULL};
-            if (write(setting, "1", 1) != 1 || oci_seal("echo", &sealed, NULL) < 0)
-                _exit(3);
-            oci_run_t r = {.argv = argv, .program = sealed, .timeout_ms = 5000, .interrupt = -1};
-            _exit(oci_run(&r, said, NULL) < 0 || strcmp(said, "runs") != 0 ? 4 : 0);
-        }
-        int status;
-        _exit(waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status) : 5);
-    }
-    int status;
-    assert_int_equal(waitpid(outer, &status, 0), outer);
-    assert_int_equal(status, 0);
-}
-
-// Of what is mapped of the file at its third huge page, once it has been touched.
-static long huge_kb(int fd)
-{
-    static const size_t page = 2 << 20;
-    char *room = mmap(NULL, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(room != MAP_FAILED);
-    char *at = room + (-(uintptr_t)room & (page - 1));
-    assert_true(mmap(at, page, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 2 * (off_t)page) == at);
-    (void)*(volatile char *)at;
-    FILE *maps = fopen("/proc/self/smaps", "r");
-    assert_non_null(maps);
-    char line[512], start[32];
-    long kb = -1;
-    bool here = false;
-    snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)at);
-    while (kb < 0 && fgets(line, sizeof line, maps)) {
-        here = here || strncmp(line, start, strlen(start)) == 0;
-        if (here)
-            sscanf(line, "ShmemPmdMapped: %ld kB", &kb);
-    }
-    fclose(maps);
-    munmap(room, 2 * page);
-    return kb;
-}
-
-// As small pages are moved by the kernel that has this, with 6 MB of a file of our own.
-static bool kernel_collapses(void)
-{
-    static const size_t size = 6 << 20;
-    cleanup_close int fd = memfd_create("six", MFD_CLOEXEC);
-    assert_ok(ftruncate(fd, (off_t)size));
-    char *room = mmap(NULL, size + (2 << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *at = room + (-(uintptr_t)room & ((2 << 20) - 1));
-    assert_true(mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == at);
-    memset(at, 1, size);
-    bool moved = madvise(at, size, 25) == 0; // MADV_COLLAPSE
-    munmap(room, size + (2 << 20));
-    return moved && huge_kb(fd) > 0;
-}
-
-// A program of 24 MB that is started six times for a cell.
-static void a_large_sealed_program_is_in_huge_pages(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    cleanup_close int sealed = -1;
-    assert_ok(oci_seal("runsc", &sealed, NULL));
-    const char *const argv[] = {"runsc", "--version", NULL};
-    oci_run_t r = {.argv = argv, .program = sealed, .timeout_ms = 20000, .interrupt = -1};
-    assert_ok(oci_run(&r, said, NULL));
-    assert_non_null(strstr(said, "runsc version"));
-    assert_int_equal(huge_kb(sealed), kernel_collapses() ? 2048 : 0);
-}
-
-static void what_it_says_is_bounded(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    assert_ok(
-        run("i=0; while [ $i -lt 3000 ]; do echo 0123456789; i=$((i+1)); done 2>/dev/null; exit 1",
-            20000, -1, said, NULL));
-    assert_true(strlen(said) == OCI_SAID - 1);
-}
-
-static void it_is_given_none_of_our_place(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    assert_int_equal(run("cat /proc/self/oom_score_adj; ls /proc/self/fd | wc -l; umask; "
-                         "grep SigBlk /proc/self/status | tr -d '\\t'",
-                         5000, -1, said, NULL),
-                     0);
-    assert_string_equal(said, "0 4 0022 SigBlk:0000000000000000");
-}
-
 // ---- the engine
 
 static const char cell_id[] = "01926f5c-7d3e-7a10-8000-000000000001";
@@ -506,37 +352,6 @@ static void only_whole_bundles_are_listed(void **state)
     assert_ok(bundle_remove(base, NULL));
 }
 
-static bool child_is_left(void)
-{
-    return waitpid(-1, NULL, WNOHANG) >= 0;
-}
-
-// Last, since it is for the rest of the program's life.
-static void what_it_leaves_is_ours_and_goes_by_itself(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    oci_adopt();
-    int64_t began = clock_mono_ms();
-    assert_ok(run("sleep 0.3 & exit 0", 5000, -1, said, NULL));
-    assert_true(child_is_left());
-    while (child_is_left())
-        assert_true(clock_mono_ms() - began < 10000);
-    assert_true(clock_mono_ms() - began >= 250);
-}
-
-static void it_does_not_run_for_ever(void **state)
-{
-    (void)state;
-    char said[OCI_SAID];
-    err_t err;
-    int64_t began = clock_mono_ms();
-    assert_fails(run("sleep 20", 100, -1, said, &err), err, ERR_TIMEOUT);
-    cleanup_close int interrupt = eventfd(1, EFD_CLOEXEC);
-    assert_fails(run("sleep 20", 20000, interrupt, said, &err), err, ERR_UNAVAILABLE);
-    assert_true(clock_mono_ms() - began < 10000);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,15 +364,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_filter_is_none),
         cmocka_unit_test(a_bundle_tells_what_it_is_and_goes),
         cmocka_unit_test(what_crun_compiled_is_found),
-        cmocka_unit_test(the_last_words_of_a_program_are_told),
-        cmocka_unit_test(a_sealed_program_runs_and_cannot_be_changed),
-        cmocka_unit_test(a_sealed_program_runs_where_memory_is_not_executed_unasked),
-        cmocka_unit_test(a_large_sealed_program_is_in_huge_pages),
-        cmocka_unit_test(what_it_says_is_bounded),
-        cmocka_unit_test(it_is_given_none_of_our_place),
-        cmocka_unit_test(it_does_not_run_for_ever),
         cmocka_unit_test(only_whole_bundles_are_listed),
-        cmocka_unit_test(what_it_leaves_is_ours_and_goes_by_itself),
     };
     return RUN_TESTS(tests);
 }
